@@ -1,0 +1,86 @@
+//! A batch: writes that happen together or not at all.
+
+use alloc::vec::Vec;
+
+/// One write of a [`Batch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Sets a key.
+    Put {
+        /// The key.
+        key: Vec<u8>,
+        /// The value.
+        value: Vec<u8>,
+        /// When it expires, in milliseconds since 1970; `None`: never.
+        expires_ms: Option<u64>,
+    },
+    /// Takes a key away.
+    Delete {
+        /// The key.
+        key: Vec<u8>,
+    },
+}
+
+/// Writes in order; [`Db::write`](crate::Db::write) applies all of them or none. A later write of the same key wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    writes: Vec<Write>,
+}
+
+impl Batch {
+    /// An empty batch.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { writes: Vec::new() }
+    }
+
+    /// Sets `key` to `value`.
+    pub fn put(&mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> &mut Self {
+        self.push(Write::Put { key: key.into(), value: value.into(), expires_ms: None })
+    }
+
+    /// Sets `key` to `value` until `expires_ms`, in milliseconds since 1970.
+    pub fn put_until(
+        &mut self,
+        key: impl Into<Vec<u8>>,
+        value: impl Into<Vec<u8>>,
+        expires_ms: u64,
+    ) -> &mut Self {
+        let expires_ms = Some(expires_ms);
+        self.push(Write::Put { key: key.into(), value: value.into(), expires_ms })
+    }
+
+    /// Takes `key` away.
+    pub fn delete(&mut self, key: impl Into<Vec<u8>>) -> &mut Self {
+        self.push(Write::Delete { key: key.into() })
+    }
+
+    /// Adds one write.
+    pub fn push(&mut self, write: Write) -> &mut Self {
+        self.writes.push(write);
+        self
+    }
+
+    /// The writes in order.
+    #[must_use]
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    /// How many writes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Forgets the writes and keeps the memory.
+    pub fn clear(&mut self) {
+        self.writes.clear();
+    }
+}

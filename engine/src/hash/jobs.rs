@@ -1,0 +1,432 @@
+//! Background work as values: which job is due, and who runs it.
+//!
+//! A job is taken, run in bounded steps, and given back. Native workers do that on threads of their own, a store without
+//! workers does it within its writes, a test does it in the order it likes. One job of each kind runs at a time.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+use keelstone_vfs::Kind;
+
+use super::files::DataFile;
+use super::merge::Merge;
+use super::{State, Store, hint};
+use crate::codec::KeyHasher;
+use crate::error::{Damage, Error, FileName, Result};
+use crate::event::Event;
+use crate::limits::STEP_BYTES;
+use crate::log::{FrameReader, Step, corrupt};
+use crate::manifest::Edit;
+use crate::record::{FILE_HEADER_BYTES, FrameKind};
+
+/// Hint blocks that one step writes: 64 KiB each.
+const STEP_BLOCKS: usize = 16;
+/// Bytes of writes for which a store without workers does one step of work.
+const PACE_BYTES: u64 = 256 << 10;
+
+/// A file that a merge has replaced.
+struct Retired {
+    file: Arc<DataFile>,
+    /// Snapshots with a lower id may still read it.
+    before: u64,
+}
+
+/// Which jobs run, and what waits for one.
+#[derive(Default)]
+pub(super) struct Jobs {
+    sealing: bool,
+    merging: bool,
+    removing: bool,
+    retired: Vec<Retired>,
+    /// Jobs that were given back before they were finished.
+    parked: Vec<Work>,
+    /// After a failure no merge begins before this many bytes were written.
+    pause_bytes: u64,
+}
+
+/// One piece of background work.
+pub(crate) struct Job {
+    store: Arc<Store>,
+    /// `None` once it is finished or given back.
+    work: Option<Work>,
+}
+
+enum Work {
+    Seal(Box<Seal>),
+    Merge(Box<Merge>),
+    Remove(Vec<Retired>),
+}
+
+impl Job {
+    /// Runs at most one MiB of input and output; `false` when nothing is left to do. After an error the job has ended.
+    pub(crate) fn step(&mut self) -> Result<bool> {
+        let Some(work) = &mut self.work else { return Ok(false) };
+        let more = self.store.check_writable().and_then(|()| match work {
+            Work::Seal(seal) => seal.step(&self.store),
+            Work::Merge(merge) => merge.step(&self.store),
+            Work::Remove(files) => self.store.remove_one(files),
+        });
+        if !matches!(more, Ok(true)) {
+            self.end();
+        }
+        more
+    }
+
+    fn end(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.store.end_work(work);
+        }
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Store {
+    /// A job that is due, if there is one.
+    pub(crate) fn take_job(self: &Arc<Self>) -> Option<Job> {
+        if !matches!(self.state(), State::Healthy | State::OutOfSpace) {
+            return None;
+        }
+        let mut jobs = self.jobs.lock();
+        if let Some(job) = jobs.parked.pop() {
+            return Some(Job { store: Arc::clone(self), work: Some(job) });
+        }
+        let work = self.next_seal(&mut jobs).map(Work::Seal);
+        let work = work.or_else(|| self.next_merge(&mut jobs).map(Work::Merge));
+        let work = work.or_else(|| self.next_removal(&mut jobs).map(Work::Remove))?;
+        Some(Job { store: Arc::clone(self), work: Some(work) })
+    }
+
+    /// Takes a job back; one that is not finished goes on where it stopped.
+    pub(crate) fn give_back(&self, mut job: Job) {
+        if let Some(work) = job.work.take() {
+            if self.check_writable().is_ok() {
+                self.jobs.lock().parked.push(work);
+            } else {
+                self.end_work(work);
+            }
+        }
+    }
+
+    /// A job is finished, failed or given up.
+    fn end_work(&self, work: Work) {
+        match work {
+            Work::Seal(seal) => {
+                self.jobs.lock().sealing = false;
+                if !seal.installed {
+                    self.writer.lock().to_seal.insert(0, seal.file);
+                }
+            }
+            Work::Merge(mut merge) => {
+                merge.abandon(self);
+                self.jobs.lock().merging = false;
+            }
+            Work::Remove(mut files) => {
+                let mut jobs = self.jobs.lock();
+                jobs.removing = false;
+                jobs.retired.append(&mut files);
+            }
+        }
+    }
+
+    fn next_seal(&self, jobs: &mut Jobs) -> Option<Box<Seal>> {
+        if jobs.sealing {
+            return None;
+        }
+        let mut writer = self.writer.lock();
+        if writer.to_seal.is_empty() {
+            return None;
+        }
+        jobs.sealing = true;
+        Some(Box::new(Seal::new(writer.to_seal.remove(0), self.hasher)))
+    }
+
+    fn next_merge(&self, jobs: &mut Jobs) -> Option<Box<Merge>> {
+        if jobs.merging || jobs.pause_bytes > 0 {
+            return None;
+        }
+        let merge = self.choose_merge()?;
+        jobs.merging = true;
+        Some(Box::new(merge))
+    }
+
+    fn next_removal(&self, jobs: &mut Jobs) -> Option<Vec<Retired>> {
+        if jobs.removing {
+            return None;
+        }
+        let free = |retired: &mut Retired| !self.snapshots.any_below(retired.before);
+        let files: Vec<_> = jobs.retired.extract_if(.., free).collect();
+        jobs.removing = !files.is_empty();
+        jobs.removing.then_some(files)
+    }
+
+    /// Whether a sync or a job is due.
+    pub(crate) fn due(&self, now_ms: u64) -> bool {
+        self.check_writable().is_ok()
+            && (self.sync_due(&self.writer.lock(), now_ms) || self.job_due())
+    }
+
+    /// Whether a job is due.
+    fn job_due(&self) -> bool {
+        if !matches!(self.state(), State::Healthy | State::OutOfSpace) {
+            return false;
+        }
+        let jobs = self.jobs.lock();
+        let seal = !jobs.sealing && !self.writer.lock().to_seal.is_empty();
+        let free = |r: &Retired| !self.snapshots.any_below(r.before);
+        let removal = !jobs.removing && jobs.retired.iter().any(free);
+        let merge = !jobs.merging && jobs.pause_bytes == 0;
+        !jobs.parked.is_empty() || seal || removal || (merge && self.choose_merge().is_some())
+    }
+
+    /// One step of whatever is due; `true` while more is due.
+    pub(crate) fn work(self: &Arc<Self>) -> Result<bool> {
+        self.check_writable()?;
+        let now = self.options.clock.now_ms();
+        let (due, seq) = {
+            let writer = self.writer.lock();
+            (self.sync_due(&writer, now), writer.next_seq - 1)
+        };
+        if due {
+            self.sync_through(seq)?;
+        }
+        let Some(mut job) = self.take_job() else { return Ok(false) };
+        let stepped = job.step();
+        self.give_back(job);
+        if let Err(error) = stepped {
+            self.work_failed(error);
+            return Err(error);
+        }
+        Ok(true)
+    }
+
+    /// Within a write: a step for every piece of data written, so that no store grows without end.
+    pub(super) fn work_inline(self: &Arc<Self>) {
+        let pace = PACE_BYTES.min(self.options.segment_bytes / 16).max(1);
+        {
+            let mut writer = self.writer.lock();
+            if writer.since_step < pace {
+                return;
+            }
+            let written = core::mem::take(&mut writer.since_step);
+            drop(writer);
+            let mut jobs = self.jobs.lock();
+            jobs.pause_bytes = jobs.pause_bytes.saturating_sub(written);
+        }
+        // Why: the write itself is done; what work could not do is told to the observer and tried again later.
+        let _told = self.work();
+    }
+
+    /// After a failure, merges wait until a quarter of a segment was written.
+    pub(super) fn work_failed(&self, error: Error) {
+        self.event(&Event::WorkFailed(error));
+        self.jobs.lock().pause_bytes = (self.options.segment_bytes / 4).max(1);
+    }
+
+    /// Lets merges begin at once again.
+    pub(super) fn end_pause(&self) {
+        self.jobs.lock().pause_bytes = 0;
+    }
+
+    /// Gives up what was begun: at close.
+    pub(super) fn drop_jobs(&self) {
+        let parked = core::mem::take(&mut self.jobs.lock().parked);
+        for work in parked {
+            self.end_work(work);
+        }
+    }
+
+    pub(super) fn retire(&self, file: Arc<DataFile>) {
+        let before = self.snapshots.next_id();
+        self.jobs.lock().retired.push(Retired { file, before });
+    }
+
+    /// Removes one file that nobody needs any more; `false` when none is left.
+    fn remove_one(&self, files: &mut Vec<Retired>) -> Result<bool> {
+        let Some(Retired { file, .. }) = files.last() else { return Ok(false) };
+        for name in [file.name, FileName::Hint(file.number)] {
+            // Crash: the manifest does not name the file any more; the next open removes it.
+            match self.vfs.remove(&format!("{name}")) {
+                Ok(()) => self.event(&Event::Removed { file: name }),
+                Err(error) if error.kind == Kind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.files.remove(file.slot);
+        files.pop();
+        Ok(!files.is_empty())
+    }
+
+    /// Merges until nothing dead is left but what open snapshots may want.
+    pub(crate) fn compact(self: &Arc<Self>) -> Result<()> {
+        self.check_writable()?;
+        self.end_pause();
+        while self.work()? {}
+        self.rotate_dead_log()?;
+        self.finish_seals()?;
+        if let Some(work) = self.take_full_merge() {
+            let mut job = Job { store: Arc::clone(self), work: Some(work) };
+            while job.step()? {}
+        }
+        while self.work()? {}
+        Ok(())
+    }
+
+    /// Seals the active log if there is something dead in it.
+    fn rotate_dead_log(&self) -> Result<()> {
+        let mut writer = self.writer.lock();
+        let Some(active) = &writer.active else { return Ok(()) };
+        let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let entries = load(&active.file.entry_bytes);
+        let horizon = self.now_ms();
+        let expired = self.expiries.expired_bytes(horizon, active.file.slot) > 0;
+        if entries != load(&active.file.live_bytes) || expired {
+            self.rotate(&mut writer)?;
+        }
+        Ok(())
+    }
+
+    fn take_full_merge(&self) -> Option<Work> {
+        loop {
+            let mut jobs = self.jobs.lock();
+            if !jobs.merging {
+                let merge = self.full_merge()?;
+                jobs.merging = true;
+                return Some(Work::Merge(Box::new(merge)));
+            }
+            drop(jobs);
+            // Why: another thread runs a merge step by step and will end; there is nothing to wait on without std.
+            core::hint::spin_loop();
+        }
+    }
+
+    /// Seals every log that waits for it, here and now: at close and before a full merge.
+    pub(super) fn finish_seals(&self) -> Result<()> {
+        loop {
+            let Some(mut seal) = self.next_seal(&mut self.jobs.lock()) else { return Ok(()) };
+            let mut stepped = Ok(true);
+            while let Ok(true) = stepped {
+                stepped = seal.step(self);
+            }
+            self.jobs.lock().sealing = false;
+            if !seal.installed {
+                self.writer.lock().to_seal.insert(0, Arc::clone(&seal.file));
+            }
+            stepped?;
+        }
+    }
+}
+
+/// Reads a log that takes no more writes, writes its hint, and has the manifest call it sealed.
+pub(super) struct Seal {
+    file: Arc<DataFile>,
+    hasher: KeyHasher,
+    state: SealState,
+    time_ms: u64,
+    installed: bool,
+}
+
+enum SealState {
+    /// Reading records from this offset on.
+    Reading(u64, hint::Collector),
+    Writing(hint::HintWriter),
+    Installing,
+}
+
+impl Seal {
+    fn new(file: Arc<DataFile>, hasher: KeyHasher) -> Self {
+        let state = SealState::Reading(FILE_HEADER_BYTES as u64, hint::Collector::default());
+        Self { file, hasher, state, time_ms: 0, installed: false }
+    }
+
+    fn step(&mut self, store: &Store) -> Result<bool> {
+        match &mut self.state {
+            SealState::Reading(offset, collector) => {
+                if *offset == FILE_HEADER_BYTES as u64 {
+                    store.sync_through(self.file.last_seq())?;
+                }
+                let (hasher, time) = (self.hasher, &mut self.time_ms);
+                let done = collect(&self.file, offset, collector, hasher, time)?;
+                if done {
+                    let items = core::mem::take(collector).finish(self.file.end(), self.time_ms);
+                    let number = self.file.number;
+                    let writer = hint::HintWriter::begin(&*store.vfs, store.seed, number, items);
+                    self.state = or_install(store, writer.map(SealState::Writing));
+                }
+                Ok(true)
+            }
+            SealState::Writing(writer) => {
+                match writer.step(STEP_BLOCKS) {
+                    Ok(true) => {}
+                    Ok(false) => self.state = SealState::Installing,
+                    Err(error) => self.state = or_install(store, Err(error)),
+                }
+                Ok(true)
+            }
+            SealState::Installing => {
+                self.install(store)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn install(&mut self, store: &Store) -> Result<()> {
+        let (number, len, last_seq) = (self.file.number, self.file.end(), self.file.last_seq());
+        let mut writer = store.writer.lock();
+        let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
+        // Crash: before the edit the log is read again at open; after it, any defect in it is damage.
+        let edit = Edit::Sealed { number, len, last_seq };
+        manifest.commit(&[edit]).map_err(|fault| store.settle(fault))?;
+        self.file.closed.store(true, Ordering::Release);
+        self.installed = true;
+        Ok(())
+    }
+}
+
+/// A hint that cannot be written is no reason to leave the log unsealed.
+fn or_install(store: &Store, next: Result<SealState>) -> SealState {
+    next.unwrap_or_else(|error| {
+        store.event(&Event::WorkFailed(error));
+        SealState::Installing
+    })
+}
+
+/// Reads up to one step of records; `true` at the end of the file.
+pub(super) fn collect(
+    file: &DataFile,
+    offset: &mut u64,
+    collector: &mut hint::Collector,
+    hasher: KeyHasher,
+    time_ms: &mut u64,
+) -> Result<bool> {
+    let (start, end) = (*offset, file.end());
+    let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
+    while reader.offset() < start + STEP_BYTES as u64 {
+        match reader.next()? {
+            Step::Frame { header, entries, .. } => {
+                *time_ms = (*time_ms).max(header.stamp.time_ms);
+                if header.stamp.kind != FrameKind::Footer {
+                    for entry in entries {
+                        collector.add(hasher.hash(entry.key), &entry)?;
+                    }
+                }
+            }
+            Step::End { offset } if offset == end => return Ok(true),
+            Step::End { offset } => {
+                return Err(corrupt(file.name, offset, end - offset, Damage::Gap));
+            }
+            Step::Defect { offset, bytes, what } => {
+                return Err(corrupt(file.name, offset, bytes, what));
+            }
+        }
+    }
+    *offset = reader.offset();
+    Ok(false)
+}

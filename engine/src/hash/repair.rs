@@ -1,0 +1,359 @@
+//! Repair: keeps everything that can be read and lists what was lost. An explicit act, never part of an open.
+//!
+//! Reads whatever is there, keeps the newest readable record of each key, writes them to new files, and then makes a new
+//! manifest name those. Until CURRENT names it nothing old is touched; a repair that was interrupted is run again.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use keelstone_vfs::{Access, File, Kind, Vfs};
+
+use super::LAYOUT;
+use super::hint::HintReader;
+use super::open::take_lock;
+use super::rewrite::Rewriter;
+use super::verify::{VerifyReport, verify};
+use crate::codec::{FileId, KeyHasher};
+use crate::error::{Corruption, Damage, Error, FileName, Result};
+use crate::lab::Switches;
+use crate::log::{FrameReader, Step, corrupt, next_header, read_exact, read_file_header};
+use crate::manifest::{LiveFile, Manifest, Slots, State, Status, load};
+use crate::options::{OpenMode, Options};
+use crate::record::{
+    Entry, EntryKind, FileHeader, FileKind, FrameKind, HEADER_BYTES, decode_entry, entry_len,
+};
+
+/// Something that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Where and what.
+    pub corruption: Corruption,
+}
+
+/// What `repair` did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RepairReport {
+    /// Keys that are there now, expired ones included.
+    pub kept: u64,
+    /// What could not be read.
+    pub lost: Vec<Loss>,
+}
+
+/// The newest record of a key that was met so far.
+#[derive(Clone, Copy)]
+struct Newest {
+    /// Age, number of the file, offset: the greater one wins.
+    order: (u64, u64, u64),
+    len: u32,
+    kind: Kept,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Record,
+    Tombstone,
+    /// A hint says that a record of this key was here, and it cannot be read: an older one must not come back.
+    Lost,
+}
+
+/// Everything that can be read of a store.
+struct Salvage<'a> {
+    vfs: &'a dyn Vfs,
+    seed: u128,
+    hasher: KeyHasher,
+    files: BTreeMap<u64, Arc<dyn File>>,
+    newest: BTreeMap<u128, Newest>,
+    last_seq: u64,
+    time_ms: u64,
+    report: RepairReport,
+}
+
+/// Repairs the store in the root of `vfs`; a sound one is left as it is.
+pub(crate) fn repair(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairReport> {
+    let checked = verify(vfs)?;
+    if checked.is_sound() {
+        return count_keys(vfs, options);
+    }
+    let lock = take_lock(&**vfs, OpenMode::Existing)?;
+    let slots = Slots::read(&**vfs)?;
+    let (seed, files) = choose_files(&**vfs, slots.as_ref())?;
+    let hasher = KeyHasher::new(seed);
+    let mut salvage = Salvage {
+        vfs: &**vfs,
+        seed,
+        hasher,
+        files: BTreeMap::new(),
+        newest: BTreeMap::new(),
+        last_seq: 0,
+        time_ms: 0,
+        report: RepairReport::default(),
+    };
+    for file in &files {
+        salvage.read_file(file)?;
+    }
+    salvage.report_rest(&checked);
+    let report = salvage.write_store(vfs, options.segment_bytes)?;
+    drop(lock);
+    Ok(report)
+}
+
+/// A sound store: everything is kept.
+fn count_keys(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairReport> {
+    let options = Options { mode: OpenMode::ReadOnly, ..options.clone() };
+    let store = super::open(Arc::clone(vfs), options)?;
+    let kept = store.index.len();
+    store.close()?;
+    Ok(RepairReport { kept, lost: Vec::new() })
+}
+
+/// The seed of the store and the files to read: those that the manifest names, or, without it, all that are there.
+fn choose_files(vfs: &dyn Vfs, slots: Option<&Slots>) -> Result<(u128, Vec<LiveFile>)> {
+    if let Some(slots) = slots.filter(|slots| slots.newest().is_some()) {
+        match load(vfs, Access::Read, slots) {
+            Ok(loaded) => {
+                let mut files: Vec<LiveFile> = loaded.state.files.values().copied().collect();
+                // Why: a log that a lost edit began holds acknowledged writes all the same.
+                let unknown = headers(vfs)?.into_iter().filter(|(header, _)| {
+                    header.kind == FileKind::Log && header.number >= loaded.state.next_file
+                });
+                files.extend(
+                    unknown.filter(|(h, _)| h.seed == loaded.seed).map(|(h, _)| as_live(&h)),
+                );
+                return Ok((loaded.seed, files));
+            }
+            Err(Error::Corrupt(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let all = headers(vfs)?;
+    let named = slots.and_then(Slots::newest).map(|(_, pointer)| pointer.seed);
+    let seed =
+        named.or_else(|| all.first().map(|(header, _)| header.seed)).ok_or(Error::NoStore)?;
+    let data =
+        |h: &FileHeader| matches!(h.kind, FileKind::Log | FileKind::Segment) && h.seed == seed;
+    Ok((seed, all.iter().filter(|(h, _)| data(h)).map(|(h, _)| as_live(h)).collect()))
+}
+
+fn as_live(header: &FileHeader) -> LiveFile {
+    let FileHeader { kind, number, age, first_seq, .. } = *header;
+    LiveFile { kind, number, age, status: Status::Begun, first_seq, last_seq: 0 }
+}
+
+/// The headers of all files of ours that have a readable one under the right name.
+fn headers(vfs: &dyn Vfs) -> Result<Vec<(FileHeader, FileName)>> {
+    let mut found = Vec::new();
+    for text in vfs.list("")? {
+        let Some(name) = FileName::parse(&text) else { continue };
+        let Some(number) = name.number() else { continue };
+        let file = vfs.open(&text, Access::Read)?;
+        match read_file_header(&*file, name) {
+            Ok(header) if header.number == number => found.push((header, name)),
+            Ok(_) | Err(Error::Corrupt(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+impl Salvage<'_> {
+    fn lose(&mut self, file: FileName, offset: u64, bytes: u64, what: Damage) {
+        let corruption = Corruption { file, offset, bytes, what };
+        self.report.lost.push(Loss { corruption });
+    }
+
+    /// Reads one file as far as it can be read.
+    fn read_file(&mut self, live: &LiveFile) -> Result<()> {
+        let name = live.name();
+        let file = match self.vfs.open(&format!("{name}"), Access::Read) {
+            Ok(file) => Arc::<dyn File>::from(file),
+            Err(error) if error.kind == Kind::NotFound => {
+                self.lose(name, 0, 0, Damage::Missing);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let len = file.len()?;
+        let (end, closed) = match live.status {
+            Status::Begun => (len, false),
+            Status::Sealed { len: end } | Status::Ended { offset: end } => (end.min(len), true),
+        };
+        if let Status::Sealed { len: whole } | Status::Ended { offset: whole } = live.status
+            && len < whole
+        {
+            self.lose(name, len, whole - len, Damage::Short);
+        }
+        let id = FileId::new(self.seed, live.number);
+        self.walk(live, &*file, id, end, closed)?;
+        self.files.insert(live.number, file);
+        Ok(())
+    }
+
+    fn walk(
+        &mut self,
+        live: &LiveFile,
+        file: &dyn File,
+        id: FileId,
+        end: u64,
+        closed: bool,
+    ) -> Result<()> {
+        let name = live.name();
+        let mut reader = FrameReader::new(file, id, end);
+        loop {
+            let (offset, what) = match reader.next()? {
+                Step::Frame { header, entries, .. } => {
+                    self.time_ms = self.time_ms.max(header.stamp.time_ms);
+                    if header.stamp.kind == FrameKind::Batch {
+                        self.last_seq = self.last_seq.max(header.last_seq());
+                    }
+                    if header.stamp.kind != FrameKind::Footer {
+                        for entry in entries {
+                            self.keep(live, &entry);
+                        }
+                    }
+                    continue;
+                }
+                Step::End { offset } if offset >= end => return Ok(()),
+                Step::End { offset } => (offset, Damage::Gap),
+                Step::Defect { offset, what, .. } => (offset, what),
+            };
+            let next = next_header(file, name, id, offset + 1, end)?;
+            if next.is_none() && !closed {
+                // Why: nothing of this log follows, so this is its torn tail, unless verify knows better.
+                return Ok(());
+            }
+            let stop = next.unwrap_or(end);
+            self.lose(name, offset, stop - offset, what);
+            self.entries_within(live, file, id, offset, stop)?;
+            self.hint_says(live, end, offset, stop)?;
+            if next.is_none() {
+                return Ok(());
+            }
+            reader = FrameReader::new(file, id, end).seek(stop);
+        }
+    }
+
+    /// Keeps the entries of a damaged frame that are whole themselves.
+    fn entries_within(
+        &mut self,
+        live: &LiveFile,
+        file: &dyn File,
+        id: FileId,
+        offset: u64,
+        stop: u64,
+    ) -> Result<()> {
+        let mut bytes = Vec::new();
+        let len = usize::try_from(stop - offset).map_err(|_| Error::OutOfMemory)?;
+        bytes.try_reserve(len)?;
+        bytes.resize(len, 0);
+        let count = file.read_at(&mut bytes, offset)?;
+        let mut at = HEADER_BYTES;
+        while let Some(rest) = bytes[..count].get(at..).filter(|rest| !rest.is_empty()) {
+            let Ok(len) = entry_len(rest) else { return Ok(()) };
+            if let Ok(entry) = decode_entry(rest, id, offset + at as u64)
+                && entry.kind != EntryKind::Plain
+            {
+                self.keep(live, &entry);
+            }
+            at = at.saturating_add(len);
+        }
+        Ok(())
+    }
+
+    /// Notes the keys that the file's hint places in a damaged range.
+    fn hint_says(&mut self, live: &LiveFile, end: u64, offset: u64, stop: u64) -> Result<()> {
+        let Ok(mut reader) = HintReader::open(self.vfs, self.seed, live.number, end) else {
+            return Ok(());
+        };
+        let mut items = Vec::new();
+        while let Ok(true) = reader.next_block(&mut items) {}
+        for item in items.iter().filter(|i| (offset..stop).contains(&u64::from(i.offset))) {
+            let order = (live.age, live.number, u64::from(item.offset));
+            let lost = Newest { order, len: item.len, kind: Kept::Lost };
+            self.offer(item.hash, lost);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, live: &LiveFile, entry: &Entry<'_>) {
+        let tombstone = entry.kind == EntryKind::Tombstone;
+        let kind = if tombstone { Kept::Tombstone } else { Kept::Record };
+        let order = (live.age, live.number, entry.offset);
+        self.offer(self.hasher.hash(entry.key), Newest { order, len: entry.len, kind });
+    }
+
+    fn offer(&mut self, hash: u128, newest: Newest) {
+        let entry = self.newest.entry(hash).or_insert(newest);
+        // Why: the record itself says more than the hint that names its place.
+        if newest.order > entry.order || (newest.order == entry.order && entry.kind == Kept::Lost) {
+            *entry = newest;
+        }
+    }
+
+    /// Damage that verify saw and that cost no record of a file: CURRENT, the manifest, a missing end.
+    fn report_rest(&mut self, checked: &VerifyReport) {
+        for corruption in &checked.corrupt {
+            let listed = |loss: &Loss| {
+                loss.corruption.file == corruption.file
+                    && loss.corruption.offset == corruption.offset
+            };
+            if !self.report.lost.iter().any(listed) {
+                self.report.lost.push(Loss { corruption: *corruption });
+            }
+        }
+    }
+
+    /// Writes what was kept as new files, names them in a new manifest, and removes everything else.
+    fn write_store(mut self, vfs: &Arc<dyn Vfs>, segment_bytes: u64) -> Result<RepairReport> {
+        let mut number = 1;
+        for text in self.vfs.list("")? {
+            number = FileName::parse(&text)
+                .and_then(FileName::number)
+                .map_or(number, |n| number.max(n + 1));
+        }
+        let mut records: Vec<Newest> =
+            self.newest.values().filter(|n| n.kind == Kept::Record).copied().collect();
+        records.sort_unstable_by_key(|newest| newest.order);
+        self.report.kept = records.len() as u64;
+        let mut state = State::new(LAYOUT);
+        state.next_file = number;
+        let mut rewriter = Rewriter::new(self.vfs, self.seed, self.time_ms, segment_bytes);
+        let mut buf = Vec::new();
+        for newest in &records {
+            let (_, number, offset) = newest.order;
+            let Some(file) = self.files.get(&number) else { continue };
+            let (name, id) = (FileName::Log(number), FileId::new(self.seed, number));
+            read_exact(&**file, name, offset, newest.len as usize, &mut buf)?;
+            let entry = decode_entry(&buf, id, offset);
+            let entry = entry.map_err(|what| corrupt(name, offset, u64::from(newest.len), what))?;
+            rewriter.push(&mut state, &entry)?;
+        }
+        rewriter.finish(&mut state)?;
+        (state.mark_seq, state.mark_time_ms) = (self.last_seq, self.time_ms);
+        // Crash: until CURRENT names the new manifest the damaged store is as it was, and repair can be run again.
+        let manifest = Manifest::rebuild(vfs, Switches::default(), self.seed, state)
+            .map_err(crate::manifest::Fault::error)?;
+        remove_others(self.vfs, &manifest)?;
+        Ok(self.report)
+    }
+}
+
+/// Removes every file of ours that the manifest does not name.
+fn remove_others(vfs: &dyn Vfs, manifest: &Manifest) -> Result<()> {
+    for text in vfs.list("")? {
+        let keep = match FileName::parse(&text) {
+            Some(FileName::Manifest(number)) => number == manifest.number(),
+            Some(FileName::Log(n) | FileName::Segment(n)) => {
+                manifest.state().files.contains_key(&n)
+            }
+            Some(FileName::Hint(_)) => false,
+            _ => true,
+        };
+        if !keep {
+            vfs.remove(&text)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Making writes durable: one sync for everybody who waits, older logs first.
+
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+use super::Store;
+use super::write::{SinceSync, Unsynced};
+use crate::error::Result;
+use crate::lab::Bug;
+use crate::log::Ticket;
+use crate::manifest::Fault;
+
+/// What one round of syncs covers.
+struct Round {
+    older: Vec<(u16, Ticket)>,
+    active: Option<(u16, Ticket)>,
+    through: u64,
+}
+
+impl Store {
+    /// Makes every write that has returned durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.check_writable()?;
+        let seq = self.sequence();
+        self.sync_through(seq)
+    }
+
+    /// Makes every sequence up to `seq` durable, in every file.
+    ///
+    /// Whoever waits for another's sync finds its own writes covered by it: that is the group commit.
+    pub(super) fn sync_through(&self, seq: u64) -> Result<()> {
+        let _one_at_a_time = self.syncer.lock();
+        self.check_writable()?;
+        if self.durable_sync && self.durable_seq.load(Ordering::Acquire) >= seq {
+            return Ok(());
+        }
+        let round = self.begin_round();
+        let started = self.options.clock.ticks_us();
+        if let Err(error) = self.run_round(&round) {
+            // Invariant: a failed sync is never tried again; the state makes every later write fail.
+            return Err(self.settle(Fault::Sync(error)));
+        }
+        self.counters.sync(self.options.clock.ticks_us().saturating_sub(started));
+        self.end_round(&round);
+        Ok(())
+    }
+
+    fn begin_round(&self) -> Round {
+        let mut writer = self.writer.lock();
+        let ticket = |u: &Unsynced| (u.file.slot, u.ticket.clone());
+        let older = writer.unsynced.iter().map(ticket).collect();
+        let active = writer.active.as_ref().map(|a| (a.file.slot, a.log.ticket()));
+        writer.since_sync = SinceSync::default();
+        Round { older, active, through: writer.next_seq - 1 }
+    }
+
+    fn run_round(&self, round: &Round) -> Result<()> {
+        if !self.switches.on(Bug::OlderLogNotSynced) {
+            for (_, ticket) in &round.older {
+                // Crash: a prefix of the older logs is durable; the marks still say less than that.
+                ticket.sync()?;
+            }
+        }
+        if let Some((_, ticket)) = &round.active {
+            ticket.sync()?;
+        }
+        Ok(())
+    }
+
+    fn end_round(&self, round: &Round) {
+        let mut writer = self.writer.lock();
+        let done = |slot: u16| round.older.iter().any(|(s, _)| *s == slot);
+        writer.unsynced.retain(|u| !done(u.file.slot));
+        if let (Some(active), Some((slot, ticket))) = (&mut writer.active, &round.active)
+            && active.file.slot == *slot
+        {
+            active.log.synced(ticket);
+        }
+        if self.durable_sync {
+            self.durable_seq.fetch_max(round.through, Ordering::AcqRel);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Keelstone: an embeddable key-value store that loses nothing it acknowledged as durable, or says exactly what was lost.
+//!
+//! Open a [`Db`] on a [`vfs::Vfs`] and use it; `docs/architecture.md` has the map of the house. The core needs neither
+//! threads nor a clock nor std: time is [`Options::clock`], background work is [`Db::work`] or [`Db::take_job`].
+#![cfg_attr(not(feature = "std"), no_std)]
+extern crate alloc;
+
+mod batch;
+mod clock;
+mod codec;
+mod db;
+mod dump;
+mod error;
+mod event;
+mod hash;
+#[cfg(feature = "lab")]
+pub mod lab;
+#[cfg(not(feature = "lab"))]
+mod lab;
+pub mod limits;
+mod log;
+mod manifest;
+mod options;
+mod record;
+
+pub use batch::{Batch, Write};
+#[cfg(feature = "std")]
+pub use clock::SystemClock;
+pub use clock::{Clock, ManualClock};
+pub use db::{Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, repair, verify};
+pub use dump::dump;
+pub use error::{Corruption, Damage, Error, FileName, Invalid, Result};
+pub use event::{Event, Observer};
+pub use hash::{LogEntry, Loss, RepairReport, Stats, Torn, VerifyReport};
+pub use keelstone_vfs as vfs;
+pub use options::{Durability, Layout, OpenMode, Options, SyncEvery};

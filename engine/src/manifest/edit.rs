@@ -1,0 +1,208 @@
+//! Edits of the manifest and the state that they make. Pure.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::codec::Reader;
+use crate::error::{Damage, FileName};
+use crate::record::FileKind;
+
+/// How far a file has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Frames may be appended; the end is found by reading.
+    Begun,
+    /// Whole and durable, `len` bytes with its footer.
+    Sealed { len: u64 },
+    /// Closed at its last good frame: nothing from `offset` on is looked at again.
+    Ended { offset: u64 },
+}
+
+/// One live file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LiveFile {
+    pub(crate) kind: FileKind,
+    pub(crate) number: u64,
+    /// Records of the greater age win; within one file those further behind.
+    pub(crate) age: u64,
+    pub(crate) status: Status,
+    /// The first and last sequence of a log; the last is known once it is closed.
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+}
+
+impl LiveFile {
+    pub(crate) const fn name(&self) -> FileName {
+        match self.kind {
+            FileKind::Segment => FileName::Segment(self.number),
+            _ => FileName::Log(self.number),
+        }
+    }
+}
+
+/// One change of which files are live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// The layout of the store: the first edit of every manifest.
+    Layout { layout: u8 },
+    /// The next file number is at least this.
+    NextFile { number: u64 },
+    /// A file in whatever status: what a snapshot of the state is made of, and what a merge adds.
+    File(LiveFile),
+    /// A log was begun.
+    Begin { number: u64, first_seq: u64 },
+    /// A log is whole and durable.
+    Sealed { number: u64, len: u64, last_seq: u64 },
+    /// A log is closed at its last good frame.
+    Ended { number: u64, offset: u64, last_seq: u64 },
+    /// A file is no longer needed.
+    Removed { number: u64 },
+    /// Every sequence up to `seq` is durable; the greatest time seen.
+    Mark { seq: u64, time_ms: u64 },
+    /// The last edit of an old manifest: go on in that one.
+    Continued { number: u64 },
+}
+
+/// The result of all edits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) layout: u8,
+    pub(crate) next_file: u64,
+    pub(crate) files: BTreeMap<u64, LiveFile>,
+    pub(crate) mark_seq: u64,
+    pub(crate) mark_time_ms: u64,
+}
+
+impl State {
+    pub(crate) fn new(layout: u8) -> Self {
+        Self { layout, next_file: 1, ..Self::default() }
+    }
+
+    /// A number that no file ever had.
+    pub(crate) fn take_number(&mut self) -> u64 {
+        let number = self.next_file;
+        self.next_file += 1;
+        number
+    }
+
+    /// Applies one edit; an edit that does not fit the state is damage.
+    pub(crate) fn apply(&mut self, edit: &Edit) -> Result<(), Damage> {
+        match *edit {
+            Edit::Layout { layout } => self.layout = layout,
+            Edit::NextFile { number } => self.next_file = self.next_file.max(number),
+            Edit::File(file) => self.add(file)?,
+            Edit::Begin { number, first_seq } => {
+                let (kind, age, status) = (FileKind::Log, number, Status::Begun);
+                self.add(LiveFile { kind, number, age, status, first_seq, last_seq: 0 })?;
+            }
+            Edit::Sealed { number, len, last_seq } => {
+                self.close(number, Status::Sealed { len }, last_seq)?;
+            }
+            Edit::Ended { number, offset, last_seq } => {
+                self.close(number, Status::Ended { offset }, last_seq)?;
+            }
+            Edit::Removed { number } => {
+                self.files.remove(&number).ok_or(Damage::Kind)?;
+            }
+            Edit::Mark { seq, time_ms } => {
+                self.mark_seq = self.mark_seq.max(seq);
+                self.mark_time_ms = self.mark_time_ms.max(time_ms);
+            }
+            Edit::Continued { number } => self.next_file = self.next_file.max(number + 1),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, file: LiveFile) -> Result<(), Damage> {
+        self.next_file = self.next_file.max(file.number.checked_add(1).ok_or(Damage::Length)?);
+        self.files.insert(file.number, file).map_or(Ok(()), |_| Err(Damage::Kind))
+    }
+
+    fn close(&mut self, number: u64, status: Status, last_seq: u64) -> Result<(), Damage> {
+        let file = self.files.get_mut(&number).ok_or(Damage::Kind)?;
+        (file.status, file.last_seq) = (status, last_seq);
+        self.mark_seq = self.mark_seq.max(last_seq);
+        Ok(())
+    }
+
+    /// The edits that make this state from nothing.
+    pub(crate) fn edits(&self) -> Vec<Edit> {
+        let mut edits = Vec::with_capacity(self.files.len() + 3);
+        edits.push(Edit::Layout { layout: self.layout });
+        edits.push(Edit::NextFile { number: self.next_file });
+        edits.extend(self.files.values().map(|file| Edit::File(*file)));
+        edits.push(Edit::Mark { seq: self.mark_seq, time_ms: self.mark_time_ms });
+        edits
+    }
+}
+
+impl Edit {
+    /// Appends the bytes of the edit: docs/format.md, section 6.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        let (tag, fields) = self.fields();
+        out.push(tag);
+        for field in fields {
+            out.extend_from_slice(&field.to_le_bytes());
+        }
+    }
+
+    fn fields(&self) -> (u8, Vec<u64>) {
+        match *self {
+            Self::Layout { layout } => (1, alloc::vec![u64::from(layout)]),
+            Self::NextFile { number } => (2, alloc::vec![number]),
+            Self::File(file) => (3, file_fields(&file)),
+            Self::Begin { number, first_seq } => (4, alloc::vec![number, first_seq]),
+            Self::Sealed { number, len, last_seq } => (5, alloc::vec![number, len, last_seq]),
+            Self::Ended { number, offset, last_seq } => (6, alloc::vec![number, offset, last_seq]),
+            Self::Removed { number } => (7, alloc::vec![number]),
+            Self::Mark { seq, time_ms } => (8, alloc::vec![seq, time_ms]),
+            Self::Continued { number } => (9, alloc::vec![number]),
+        }
+    }
+}
+
+fn file_fields(file: &LiveFile) -> Vec<u64> {
+    let kind = if file.kind == FileKind::Segment { 3 } else { 2 };
+    let (status, at) = match file.status {
+        Status::Begun => (0, 0),
+        Status::Sealed { len } => (1, len),
+        Status::Ended { offset } => (2, offset),
+    };
+    alloc::vec![kind, file.number, file.age, status, at, file.first_seq, file.last_seq]
+}
+
+/// Reads one edit; all of `bytes` must be used.
+pub(crate) fn decode_edit(bytes: &[u8]) -> Result<Edit, Damage> {
+    let mut reader = Reader::new(bytes);
+    let tag = reader.u8().ok_or(Damage::Length)?;
+    let mut field = || reader.u64().ok_or(Damage::Length);
+    let edit = match tag {
+        1 => Edit::Layout { layout: u8::try_from(field()?).map_err(|_| Damage::Kind)? },
+        2 => Edit::NextFile { number: field()? },
+        3 => Edit::File(decode_file(&mut field)?),
+        4 => Edit::Begin { number: field()?, first_seq: field()? },
+        5 => Edit::Sealed { number: field()?, len: field()?, last_seq: field()? },
+        6 => Edit::Ended { number: field()?, offset: field()?, last_seq: field()? },
+        7 => Edit::Removed { number: field()? },
+        8 => Edit::Mark { seq: field()?, time_ms: field()? },
+        9 => Edit::Continued { number: field()? },
+        _ => return Err(Damage::Kind),
+    };
+    if reader.is_empty() { Ok(edit) } else { Err(Damage::Length) }
+}
+
+fn decode_file(field: &mut impl FnMut() -> Result<u64, Damage>) -> Result<LiveFile, Damage> {
+    let kind = match field()? {
+        2 => FileKind::Log,
+        3 => FileKind::Segment,
+        _ => return Err(Damage::Kind),
+    };
+    let (number, age, status, at) = (field()?, field()?, field()?, field()?);
+    let status = match status {
+        0 => Status::Begun,
+        1 => Status::Sealed { len: at },
+        2 => Status::Ended { offset: at },
+        _ => return Err(Damage::Kind),
+    };
+    Ok(LiveFile { kind, number, age, status, first_seq: field()?, last_seq: field()? })
+}
