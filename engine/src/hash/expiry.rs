@@ -4,49 +4,122 @@ use alloc::collections::BTreeMap;
 
 use keelstone_vfs::lock::Mutex;
 
-/// How many records, and how many bytes of them, expire at one time in one file.
+/// The time that never comes: a record that expires then is one that does not expire.
+pub(crate) const NEVER_MS: u64 = u64::MAX;
+
+/// How many records, and how many bytes of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) count: u64,
-    pub(crate) bytes: u64,
+struct Tally {
+    count: u64,
+    bytes: u64,
 }
 
-/// The expiring entries of the index, by time and slot.
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.bytes += other.bytes;
+    }
+
+    fn sub(&mut self, other: Self) {
+        self.count -= other.count;
+        self.bytes -= other.bytes;
+    }
+}
+
+/// The expiring entries of the index.
 #[derive(Default)]
-pub(crate) struct Expiries(Mutex<BTreeMap<(u64, u16), Tally>>);
+struct Ledger {
+    /// Everything that expired up to this time is in `past`, everything else in `coming`.
+    horizon_ms: u64,
+    /// By time and slot.
+    coming: BTreeMap<(u64, u16), Tally>,
+    /// By slot.
+    past: BTreeMap<u16, Tally>,
+}
+
+impl Ledger {
+    fn tally(&mut self, expires_ms: u64, slot: u16) -> &mut Tally {
+        if expires_ms <= self.horizon_ms {
+            self.past.entry(slot).or_default()
+        } else {
+            self.coming.entry((expires_ms, slot)).or_default()
+        }
+    }
+
+    fn advance(&mut self, horizon_ms: u64) {
+        if horizon_ms <= self.horizon_ms {
+            return;
+        }
+        self.horizon_ms = horizon_ms;
+        let Some(first_left) = horizon_ms.checked_add(1) else { return };
+        let left = self.coming.split_off(&(first_left, 0));
+        for ((_, slot), tally) in core::mem::replace(&mut self.coming, left) {
+            self.past.entry(slot).or_default().add(tally);
+        }
+    }
+}
+
+/// The expiring entries of the index, behind a lock of their own.
+#[derive(Default)]
+pub(crate) struct Expiries(Mutex<Ledger>);
 
 impl Expiries {
     pub(crate) fn add(&self, expires_ms: u64, slot: u16, bytes: u32) {
-        let mut map = self.0.lock();
-        let tally = map.entry((expires_ms, slot)).or_default();
-        tally.count += 1;
-        tally.bytes += u64::from(bytes);
+        if expires_ms == NEVER_MS {
+            return;
+        }
+        let tally = Tally { count: 1, bytes: u64::from(bytes) };
+        self.0.lock().tally(expires_ms, slot).add(tally);
     }
 
     pub(crate) fn sub(&self, expires_ms: u64, slot: u16, bytes: u32) {
-        let mut map = self.0.lock();
-        if let Some(tally) = map.get_mut(&(expires_ms, slot)) {
-            tally.count -= 1;
-            tally.bytes -= u64::from(bytes);
-            if tally.count == 0 {
-                map.remove(&(expires_ms, slot));
-            }
+        if expires_ms == NEVER_MS {
+            return;
+        }
+        let mut ledger = self.0.lock();
+        let tally = ledger.tally(expires_ms, slot);
+        tally.sub(Tally { count: 1, bytes: u64::from(bytes) });
+        if tally.count == 0 {
+            ledger.coming.remove(&(expires_ms, slot));
         }
     }
 
     pub(crate) fn clear(&self) {
-        self.0.lock().clear();
+        *self.0.lock() = Ledger::default();
     }
 
-    /// How many entries have expired at `now_ms`.
+    /// How many entries have expired at `now_ms`, which is never before an earlier horizon.
     pub(crate) fn expired(&self, now_ms: u64) -> u64 {
-        self.0.lock().range(..=(now_ms, u16::MAX)).map(|(_, tally)| tally.count).sum()
+        let ledger = self.0.lock();
+        let coming = ledger.coming.range(..=(now_ms, u16::MAX));
+        let past: u64 = ledger.past.values().map(|tally| tally.count).sum();
+        past + coming.map(|(_, tally)| tally.count).sum::<u64>()
     }
 
-    /// Bytes of the entries of one file that have expired at `now_ms`.
-    pub(crate) fn expired_bytes(&self, now_ms: u64, slot: u16) -> u64 {
-        let map = self.0.lock();
-        let expired = map.range(..=(now_ms, u16::MAX));
-        expired.filter(|((_, s), _)| *s == slot).map(|(_, tally)| tally.bytes).sum()
+    /// Bytes of the entries of one file that had expired at `horizon_ms`, or at a later horizon that was asked for.
+    pub(crate) fn expired_bytes(&self, horizon_ms: u64, slot: u16) -> u64 {
+        let mut ledger = self.0.lock();
+        ledger.advance(horizon_ms);
+        ledger.past.get(&slot).map_or(0, |tally| tally.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_expired_is_counted_before_and_after_the_horizon_moves() {
+        let expiries = Expiries::default();
+        for (at, slot) in [(10, 1), (10, 2), (20, 1), (30, 2)] {
+            expiries.add(at, slot, 100);
+        }
+        assert_eq!((expiries.expired(9), expiries.expired(10), expiries.expired(25)), (0, 2, 3));
+        assert_eq!((expiries.expired_bytes(20, 1), expiries.expired_bytes(20, 2)), (200, 100));
+        assert_eq!((expiries.expired(20), expiries.expired(30)), (3, 4));
+        expiries.sub(10, 1, 100);
+        expiries.sub(30, 2, 100);
+        expiries.add(5, 2, 50);
+        assert_eq!((expiries.expired(30), expiries.expired_bytes(0, 2)), (3, 150));
     }
 }

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{Access, File, Kind, SyncMode, Vfs};
 
+use super::expiry::NEVER_MS;
 use crate::codec::Reader;
 use crate::error::{FileName, Result};
 use crate::log::{FrameReader, LogWriter, Step, read_file_header};
@@ -30,7 +31,7 @@ pub(crate) struct Item {
     pub(crate) offset: u32,
     pub(crate) len: u32,
     pub(crate) tombstone: bool,
-    /// 0: never.
+    /// `NEVER_MS` if it does not expire.
     pub(crate) expires_ms: u64,
 }
 
@@ -61,7 +62,7 @@ impl Collector {
     pub(crate) fn add(&mut self, hash: u128, entry: &Entry<'_>) -> Result<()> {
         let tombstone = entry.kind == EntryKind::Tombstone;
         let offset = u32::try_from(entry.offset).unwrap_or(u32::MAX);
-        let expires_ms = entry.expires_ms.unwrap_or(0);
+        let expires_ms = entry.expires_ms.unwrap_or(NEVER_MS);
         self.add_item(Item { hash, offset, len: entry.len, tombstone, expires_ms })
     }
 

@@ -294,17 +294,25 @@ impl Index {
 
     /// Makes sure that the changes will find room: after it, `apply` cannot fail.
     pub(crate) fn reserve(&self, changes: &[Change]) -> Result<()> {
-        for change in changes {
-            let mut shard = self.shard_mut(change.place.shard);
-            let before = shard.table.capacity();
-            let moved = shard.table.len() as u64;
-            // Why: a batch may bring many keys into one shard; each needs its own room.
-            let count = if changes.len() == 1 { 1 } else { count_in(changes, change.place.shard) };
-            shard.reserve(count)?;
-            shard.undo.try_reserve(count)?;
-            if shard.table.capacity() != before {
-                self.moves_max.fetch_max(moved, Ordering::Relaxed);
-            }
+        if let [change] = changes {
+            return self.reserve_in(change.place.shard, 1);
+        }
+        // Why: a batch may bring many keys into one shard; each needs its own room.
+        let mut ids: Vec<u32> = Vec::new();
+        ids.try_reserve(changes.len())?;
+        ids.extend(changes.iter().map(|change| change.place.shard));
+        ids.sort_unstable();
+        ids.chunk_by(|a, b| a == b).try_for_each(|same| self.reserve_in(same[0], same.len()))
+    }
+
+    fn reserve_in(&self, shard: u32, count: usize) -> Result<()> {
+        let mut shard = self.shard_mut(shard);
+        let before = shard.table.capacity();
+        let moved = shard.table.len() as u64;
+        shard.reserve(count)?;
+        shard.undo.try_reserve(count)?;
+        if shard.table.capacity() != before {
+            self.moves_max.fetch_max(moved, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -410,10 +418,6 @@ impl Index {
         shard.reserve(count)?;
         Ok(Filling { index: self, shard })
     }
-}
-
-fn count_in(changes: &[Change], shard: u32) -> usize {
-    changes.iter().filter(|change| change.place.shard == shard).count()
 }
 
 /// The first unit of the shard `within` its group.

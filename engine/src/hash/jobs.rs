@@ -285,8 +285,8 @@ impl Store {
         let Some(active) = &writer.active else { return Ok(()) };
         let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let entries = load(&active.file.entry_bytes);
-        let horizon = self.now_ms();
-        let expired = self.expiries.expired_bytes(horizon, active.file.slot) > 0;
+        let horizon = self.dead_horizon();
+        let expired = horizon > 0 && self.expiries.expired_bytes(horizon, active.file.slot) > 0;
         if entries != load(&active.file.live_bytes) || expired {
             self.rotate(&mut writer)?;
         }

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::Store;
+use super::expiry::NEVER_MS;
 use super::files::DataFile;
 use super::hint::{Collector, HintWriter, Item};
 use super::index::{Loc, Place};
@@ -94,10 +95,11 @@ impl Store {
     pub(super) fn choose_merge(&self) -> Option<Merge> {
         let files = self.files.live();
         let horizon = self.dead_horizon();
+        let oldest_age = files.iter().map(|file| file.age).min().unwrap_or(0);
         let mut worst: Vec<_> = files
             .iter()
             .filter(|file| file.is_closed())
-            .map(|file| (self.dead_percent(file, &files, horizon), Arc::clone(file)))
+            .map(|file| (self.dead_percent(file, oldest_age, horizon), Arc::clone(file)))
             .filter(|(percent, _)| *percent >= u64::from(self.options.merge_dead_percent))
             .collect();
         worst.sort_by_key(|(percent, file)| (core::cmp::Reverse(*percent), file.number));
@@ -123,14 +125,14 @@ impl Store {
             let entry_bytes = load(&file.entry_bytes);
             entry_bytes != load(&file.live_bytes)
                 || entry_bytes == 0
-                || self.expiries.expired_bytes(horizon, file.slot) > 0
+                || (horizon > 0 && self.expiries.expired_bytes(horizon, file.slot) > 0)
         };
         let worth = inputs.iter().any(dead);
         worth.then(|| Merge::new(inputs, &files, self.options.clock.ticks_us()))
     }
 
     /// Records that expired up to this time are dead, unless a snapshot may want them.
-    fn dead_horizon(&self) -> u64 {
+    pub(super) fn dead_horizon(&self) -> u64 {
         if self.snapshots.any() {
             return 0;
         }
@@ -138,18 +140,20 @@ impl Store {
     }
 
     /// The share of the file's bytes that a merge would drop.
-    fn dead_percent(&self, file: &DataFile, all: &[Arc<DataFile>], horizon: u64) -> u64 {
+    fn dead_percent(&self, file: &DataFile, oldest_age: u64, horizon: u64) -> u64 {
         let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let total = load(&file.entry_bytes);
         if total == 0 {
             return 100;
         }
         let mut dead = total.saturating_sub(load(&file.live_bytes));
-        if all.iter().any(|other| other.age < file.age) {
+        if oldest_age < file.age {
             // Why: what must be carried is not dead.
             dead = dead.saturating_sub(load(&file.tombstone_bytes));
         }
-        dead += self.expiries.expired_bytes(horizon, file.slot);
+        if horizon > 0 {
+            dead += self.expiries.expired_bytes(horizon, file.slot);
+        }
         dead * 100 / total
     }
 }
@@ -244,7 +248,7 @@ impl Merge {
         if entry.expires_ms.is_none_or(|at| at > horizon) {
             return self.carry(store, hash, entry, Some(loc));
         }
-        let (len, expires_ms) = (entry.len, entry.expires_ms.unwrap_or(0));
+        let (len, expires_ms) = (entry.len, entry.expires_ms.unwrap_or(NEVER_MS));
         self.moves.try_reserve(1)?;
         self.moves.push(Move { place, from: loc, len, expires_ms, to: None });
         if droppable || store.switches.on(Bug::ExpiredDropped) {
@@ -284,7 +288,8 @@ impl Merge {
         from: Option<Loc>,
     ) -> Result<()> {
         let offset = u32::try_from(offset).map_err(|_| Error::OutOfSpace)?;
-        let item = Item { hash, offset, len, tombstone, expires_ms: expires_ms.unwrap_or(0) };
+        let item =
+            Item { hash, offset, len, tombstone, expires_ms: expires_ms.unwrap_or(NEVER_MS) };
         self.pending.try_reserve(1)?;
         self.pending.push(Pending { item, place: store.index.place(hash), from });
         if self.frame.len() >= FRAME_BYTES {
@@ -451,7 +456,7 @@ impl Merge {
 
     fn move_one(&self, store: &Store, entry: &Move) {
         let Move { place, from, len, expires_ms, to } = *entry;
-        let expires = (expires_ms != 0).then_some(expires_ms);
+        let expires = Some(expires_ms);
         let to =
             to.and_then(|(output, offset)| Some((self.files.get(usize::from(output))?, offset)));
         let Some((file, offset)) = to else {
@@ -463,9 +468,7 @@ impl Merge {
         if store.index.relocate(place, from, Loc::new(file.slot, offset, len)) {
             store.count_gone(from, len, expires);
             file.add_live(u64::from(len));
-            if let Some(at) = expires {
-                store.expiries.add(at, file.slot, len);
-            }
+            store.expiries.add(expires_ms, file.slot, len);
         }
     }
 

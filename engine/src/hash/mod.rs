@@ -139,7 +139,9 @@ impl Store {
             Fault::Sync(error) if !self.switches.on(crate::lab::Bug::SyncRetried) => {
                 self.enter(State::SyncFailed);
                 self.event(&Event::SyncFailed);
-                error
+                // Why: no space is no passing state here, what is on the medium is unknown.
+                let lost = Error::ReadOnly { after_failed_sync: true };
+                if error == Error::OutOfSpace { lost } else { error }
             }
             Fault::Write(Error::OutOfSpace) => {
                 self.out_of_space();

@@ -400,9 +400,7 @@ fn fill_table(
             }
             filling.add(tag, Loc::new(*slot, item.offset, item.len));
             live_bytes += u64::from(item.len);
-            if item.expires_ms != 0 {
-                store.expiries.add(item.expires_ms, *slot, item.len);
-            }
+            store.expiries.add(item.expires_ms, *slot, item.len);
         }
         file.add_live(live_bytes);
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::files::DataFile;
-use super::index::{Change, Loc};
+use super::index::{Change, Loc, Place};
 use super::read::Found;
 use super::{State, Store};
 use crate::error::{Error, Invalid, Result};
@@ -70,7 +70,14 @@ pub(super) struct Writer {
     pub(super) since_step: u64,
     pub(super) frame: FrameBuilder,
     changes: Vec<Change>,
-    olds: Vec<Option<Found>>,
+    olds: Vec<Old>,
+}
+
+/// Where a key belongs, and the record that a write to it displaces.
+#[derive(Clone, Copy)]
+struct Old {
+    place: Place,
+    found: Option<Found>,
 }
 
 impl Writer {
@@ -190,10 +197,11 @@ impl Store {
     }
 
     /// Looks up what each write will displace: exact, so it may read from disk; nothing is changed yet.
-    fn resolve(&self, ops: &[OpRef<'_>], olds: &mut Vec<Option<Found>>) -> Result<()> {
+    fn resolve(&self, ops: &[OpRef<'_>], olds: &mut Vec<Old>) -> Result<()> {
         olds.try_reserve(ops.len())?;
         for op in ops {
-            olds.push(self.find(self.place(op.key), op.key)?);
+            let place = self.place(op.key);
+            olds.push(Old { place, found: self.find(place, op.key)? });
         }
         Ok(())
     }
@@ -203,7 +211,7 @@ impl Store {
         &self,
         writer: &mut Writer,
         ops: &[OpRef<'_>],
-        olds: &[Option<Found>],
+        olds: &[Old],
         changes: &mut Vec<Change>,
     ) -> Result<()> {
         let time_ms = self.now_ms();
@@ -217,7 +225,7 @@ impl Store {
             let offset = u32::try_from(placed.offset).map_err(|_| Error::OutOfSpace)?;
             let loc = Loc::new(active.file.slot, offset, placed.len);
             let new = (op.kind != EntryKind::Tombstone).then_some(loc);
-            let (place, old) = (self.place(op.key), old.map(|found| found.loc));
+            let (place, old) = (old.place, old.found.map(|found| found.loc));
             changes.push(Change { place, seq: seq + at as u64, old, new });
         }
         chain_repeats(ops, changes)?;
@@ -234,20 +242,14 @@ impl Store {
     }
 
     /// The frame is in the log: the index follows, and everything that counts.
-    fn apply(
-        &self,
-        writer: &mut Writer,
-        ops: &[OpRef<'_>],
-        olds: &[Option<Found>],
-        changes: &[Change],
-    ) {
+    fn apply(&self, writer: &mut Writer, ops: &[OpRef<'_>], olds: &[Old], changes: &[Change]) {
         let Some(active) = &writer.active else { return };
         self.index.apply(changes, self.snapshots.any());
         for (at, ((op, old), change)) in ops.iter().zip(olds).zip(changes).enumerate() {
             let len = entry_bytes(op);
             active.file.add_entry(u64::from(len), op.kind == EntryKind::Tombstone);
             self.count_new(&active.file, op, change, len);
-            match (change.old, old) {
+            match (change.old, old.found) {
                 (Some(loc), Some(found)) if found.loc.same(loc) => {
                     self.count_gone(loc, found.len, found.expires_ms);
                 }
@@ -307,10 +309,10 @@ impl Store {
                 || over(every.millis, now_ms.saturating_sub(since.first_ms)))
     }
 
-    /// Tries to leave `OutOfSpace`; deletes may go on in it.
+    /// Tries to leave `OutOfSpace`; deletes go on in it, on what the reserve has left free.
     fn heal(&self, deletes_only: bool) -> Result<()> {
         self.check_writable()?;
-        if self.state() == State::OutOfSpace && !self.space_returned() && !deletes_only {
+        if self.state() == State::OutOfSpace && !deletes_only && !self.space_returned() {
             return Err(Error::OutOfSpace);
         }
         Ok(())

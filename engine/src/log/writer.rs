@@ -44,13 +44,14 @@ impl Ticket {
 }
 
 /// Creates a file with its header in it and makes its bytes durable; its name needs a sync of the directory.
-pub(crate) fn create_file(
-    vfs: &dyn Vfs,
-    name: FileName,
-    header: &FileHeader,
-) -> Result<Box<dyn File>> {
-    let file = vfs.create(&alloc::format!("{name}"))?;
-    file.write_at(&header.encode(), 0)?;
+fn create_file(vfs: &dyn Vfs, name: FileName, header: &FileHeader) -> Result<Box<dyn File>> {
+    let text = alloc::format!("{name}");
+    let file = vfs.create(&text)?;
+    if let Err(error) = file.write_at(&header.encode(), 0) {
+        // Why: on a full disk every byte counts; what cannot be removed now is removed at the next open.
+        let _left_for_open = vfs.remove(&text);
+        return Err(error.into());
+    }
     Ok(file)
 }
 

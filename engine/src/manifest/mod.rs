@@ -223,7 +223,11 @@ impl Manifest {
         sync_root(&*self.vfs, self.switches)?;
         if !self.broken {
             // Crash: from the sync of this frame on recovery follows it, whichever slot of CURRENT it reads.
-            self.append(&[Edit::Continued { number }]).map_err(|f| Fault::Sync(f.error()))?;
+            match self.append(&[Edit::Continued { number }]) {
+                // Why: a frame that is not whole is a torn tail, and then CURRENT alone decides.
+                Ok(()) | Err(Fault::Write(_)) => {}
+                Err(fault) => return Err(fault),
+            }
         }
         let old = core::mem::replace(&mut self.writer, writer);
         (self.state, self.next_edit, self.broken) = (next, 2, false);
@@ -276,14 +280,15 @@ fn new_unsynced(
 ) -> core::result::Result<LogWriter, Fault> {
     let header = FileHeader { kind: FileKind::Manifest, number, seed, age: number, first_seq: 1 };
     let name = FileName::Manifest(number);
-    let mut make = || -> Result<LogWriter> {
-        let mut writer = LogWriter::create(vfs, name, &header, 0)?;
-        let stamp = edit_stamp(1, state.mark_time_ms);
-        let bytes = build(frame, &writer, &state.edits(), &stamp)?;
-        writer.append(bytes)?;
-        Ok(writer)
-    };
-    make().map_err(Fault::Write)
+    let mut writer = LogWriter::create(vfs, name, &header, 0).map_err(Fault::Write)?;
+    let stamp = edit_stamp(1, state.mark_time_ms);
+    let built = build(frame, &writer, &state.edits(), &stamp).and_then(|b| writer.append(b));
+    if let Err(error) = built {
+        // Why: on a full disk every byte counts; what cannot be removed now is removed at the next open.
+        let _left_for_open = vfs.remove(&format!("{name}"));
+        return Err(Fault::Write(error));
+    }
+    Ok(writer)
 }
 
 fn new_file(
