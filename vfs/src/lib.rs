@@ -133,7 +133,7 @@ impl Capabilities {
     };
 }
 
-/// One directory tree with plain names. The numbers are the promises of the [crate](crate)
+/// One directory tree with plain names. The numbers are the promises of the [crate]
 /// documentation.
 pub trait Vfs: Send + Sync {
     /// What this backend can keep (V19).

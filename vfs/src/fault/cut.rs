@@ -80,13 +80,17 @@ impl State {
     pub(super) fn cuts(&self) -> Vec<PowerCut> {
         use PowerCut::{Bytes, Kept, Lengths, Lost, NameEarly, NameLost, Names};
         let mut cuts = vec![Lost, Kept, Names, Bytes, Lengths];
-        for (name, node) in &self.names.cached.nodes {
-            let Node::File(ino) = node else { continue };
-            let pending = self.inode(*ino).pending_bytes();
-            let torn = |bytes, rest| PowerCut::Torn { file: name.to_string(), bytes, rest };
-            if !self.inode(*ino).pending().is_empty() {
-                let both = |bytes| [torn(bytes, Rest::Lost), torn(bytes, Rest::Kept)];
-                cuts.extend((0..=pending).flat_map(both));
+        let cached = &self.names.cached.nodes;
+        let gone = self.names.durable.nodes.iter().filter(|(name, _)| !cached.contains_key(*name));
+        for (name, node) in cached.iter().chain(gone) {
+            // What is gone can only be torn if its removal was lost.
+            let rests = if cached.contains_key(name) { 2 } else { 1 };
+            let inode = node.file().map(|ino| self.inode(ino));
+            for inode in inode.into_iter().filter(|inode| !inode.pending().is_empty()) {
+                let torn = |bytes, rest| PowerCut::Torn { file: name.to_string(), bytes, rest };
+                let each = |bytes| [Rest::Lost, Rest::Kept].map(|rest| torn(bytes, rest));
+                let each = |bytes| each(bytes).into_iter().take(rests);
+                cuts.extend((0..=inode.pending_bytes()).flat_map(each));
             }
         }
         let names = 0..self.names.pending.len();

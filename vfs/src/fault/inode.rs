@@ -162,6 +162,11 @@ impl Inode {
         Self { medium: content.clone(), cached: content, reach, ..Self::default() }
     }
 
+    /// Whether all of it is on the medium, and nobody is to be told of an error.
+    pub(super) fn is_durable(&self) -> bool {
+        self.pending.is_empty() && !self.diverged && !self.late && self.errors == 0
+    }
+
     /// What everybody reads.
     pub(super) fn cached(&self) -> &Content {
         &self.cached

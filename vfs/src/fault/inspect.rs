@@ -43,7 +43,7 @@ impl FaultDisk {
     /// The durable bytes of the file with this durable name.
     pub fn read_file(&self, name: &str) -> Result<Vec<u8>> {
         let live = self.live();
-        let ino = *live.state.names.durable.file(Op::Read, name)?;
+        let ino = *live.state.names.after(&[]).file(Op::Read, name)?;
         Ok(live.state.inode(ino).medium().to_vec())
     }
 

@@ -79,8 +79,7 @@ impl fmt::Display for NameOp {
 
 impl Names {
     /// Names that are all on the medium.
-    pub(super) fn durable(tree: Tree<Ino>) -> Self {
-        let tree = Arc::new(tree);
+    pub(super) fn durable(tree: Arc<Tree<Ino>>) -> Self {
         Self { cached: tree.clone(), durable: tree, pending: Vec::new() }
     }
 
@@ -170,12 +169,16 @@ impl Names {
     }
 
     /// The names on the medium if these pending operations reached it and no others.
-    pub(super) fn after(&self, chosen: &[bool]) -> Tree<Ino> {
+    pub(super) fn after(&self, chosen: &[bool]) -> Arc<Tree<Ino>> {
+        // Why: most cuts meet a disk whose names are all durable.
+        if self.pending.is_empty() {
+            return self.durable.clone();
+        }
         let mut tree = Tree::clone(&self.durable);
         let chosen = self.pending.iter().zip(chosen).filter(|(_, chosen)| **chosen);
         chosen.for_each(|(op, _)| op.apply(&mut tree));
         tree.prune();
-        tree
+        Arc::new(tree)
     }
 
     /// The pending operations that `name` and the directories above it need to be there.

@@ -26,15 +26,17 @@ impl State {
     /// A disk on which everything is durable: these names, and the files as `content` has them.
     pub(super) fn durable(
         &self,
-        tree: Tree<Ino>,
+        tree: Arc<Tree<Ino>>,
         content: impl Fn(Ino, &Inode) -> Content,
     ) -> Self {
-        let files = tree.nodes.values().filter_map(|node| match node {
-            Node::File(ino) => Some((*ino, self.inode(*ino))),
-            Node::Dir => None,
-        });
-        let durable = |(ino, inode)| (ino, Arc::new(Inode::durable(content(ino, inode))));
-        let inodes = files.map(durable).collect();
+        let durable = |ino: Ino| {
+            let inode = self.inodes.get(&ino).expect("a file stays as long as a name");
+            if inode.is_durable() {
+                return (ino, inode.clone());
+            }
+            (ino, Arc::new(Inode::durable(content(ino, inode))))
+        };
+        let inodes = tree.nodes.values().filter_map(Node::file).map(durable).collect();
         Self { inodes, next: self.next, names: Names::durable(tree) }
     }
 

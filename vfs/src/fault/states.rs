@@ -8,6 +8,7 @@ use super::step::Ino;
 use crate::memory::Image;
 use crate::tree::{Node, Tree};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -43,7 +44,7 @@ impl State {
     }
 
     /// Every map of names that a power cut can leave.
-    fn name_states(&self) -> Option<BTreeSet<Tree<Ino>>> {
+    fn name_states(&self) -> Option<BTreeSet<Arc<Tree<Ino>>>> {
         let mut choices: Vec<Vec<bool>> = vec![Vec::new()];
         for at in 0..self.names.pending.len() {
             let without = choices.iter().map(|chosen| [chosen.as_slice(), &[false]].concat());

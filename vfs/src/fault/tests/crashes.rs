@@ -95,6 +95,9 @@ fn the_systematic_cuts_of_a_small_disk() {
         ("b torn after 1 bytes, rest kept", "b=x c="),
         ("b torn after 2 bytes, rest lost", "b=xy"),
         ("b torn after 2 bytes, rest kept", "b=xy c="),
+        ("a torn after 0 bytes, rest lost", "a=p"),
+        ("a torn after 1 bytes, rest lost", "a=x"),
+        ("a torn after 2 bytes, rest lost", "a=xy"),
         ("name operation 0 lost: rename a b", "a=xy c="),
         ("name operation 0 early: rename a b", "b=p"),
         ("name operation 1 lost: create c", "b=xy"),
@@ -103,6 +106,15 @@ fn the_systematic_cuts_of_a_small_disk() {
     let expected: Vec<(String, String)> =
         expected.iter().map(|(what, left)| (what.to_string(), left.to_string())).collect();
     assert_eq!(cuts, expected);
+}
+
+#[test]
+fn a_removed_file_is_torn_where_its_removal_is_lost() {
+    let disk = disk_with("a=p");
+    open(&disk, "a").write_at(b"xy", 0).unwrap();
+    disk.remove("a").unwrap();
+    let left: BTreeSet<String> = disk.power_cuts().map(|(_, left)| text(&left.cached())).collect();
+    assert_eq!(left, ["", "a=p", "a=x", "a=xy"].map(String::from).into());
 }
 
 #[test]
