@@ -160,3 +160,6 @@ fn escape(bytes: &[u8], out: &mut dyn Write) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

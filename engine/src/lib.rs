@@ -21,6 +21,8 @@ pub mod limits;
 mod log;
 mod manifest;
 mod options;
+#[cfg(feature = "lab")]
+pub mod probe;
 mod record;
 
 pub use batch::{Batch, Write};

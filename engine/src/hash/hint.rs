@@ -15,6 +15,9 @@ use crate::error::{FileName, Result};
 use crate::log::{FrameReader, LogWriter, Step, read_file_header};
 use crate::record::{Entry, EntryKind, FileHeader, FileKind, FrameBuilder, FrameKind, Stamp};
 
+#[cfg(test)]
+mod tests;
+
 /// Bytes of one entry of a hint.
 const ITEM_BYTES: usize = 32;
 /// Entries in one frame.

@@ -15,6 +15,8 @@ mod index;
 mod jobs;
 mod merge;
 mod open;
+#[cfg(feature = "lab")]
+pub(crate) mod probe;
 mod read;
 mod recover;
 mod repair;

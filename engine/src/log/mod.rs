@@ -5,6 +5,8 @@
 //! Never: cuts a file and goes on in it, retries a failed sync, repairs a checksum.
 
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use reader::{FrameReader, Rest, Step, next_header, read_file_header, search_rest};

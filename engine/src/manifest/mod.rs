@@ -7,6 +7,8 @@
 mod current;
 mod edit;
 mod load;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use current::{CURRENT_BYTES, Current, Pointer, Slot, Slots};
 pub(crate) use edit::{Edit, LiveFile, State, Status, decode_edit};

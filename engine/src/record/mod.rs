@@ -7,6 +7,8 @@
 mod decode;
 mod encode;
 mod file_header;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use decode::{Entries, Entry, Header, decode_body, decode_entry, entry_len};
 pub(crate) use encode::FrameBuilder;
