@@ -24,6 +24,8 @@ mod options;
 #[cfg(feature = "lab")]
 pub mod probe;
 mod record;
+#[cfg(feature = "std")]
+mod threads;
 
 pub use batch::{Batch, Write};
 #[cfg(feature = "std")]
@@ -36,3 +38,5 @@ pub use event::{Event, Observer};
 pub use hash::{LogEntry, Loss, RepairReport, Stats, Torn, VerifyReport};
 pub use keelstone_vfs as vfs;
 pub use options::{Durability, Layout, OpenMode, Options, SyncEvery};
+#[cfg(feature = "std")]
+pub use threads::Workers;

@@ -163,8 +163,8 @@ fn load(vfs: &Arc<dyn Vfs>) -> Result<State> {
 fn go_on(vfs: &Arc<dyn Vfs>) -> Result<()> {
     let slots = Slots::read(&**vfs)?.ok_or(Error::NoStore)?;
     let loaded = manifest::load(&**vfs, Access::Write, &slots)?;
-    let mut manifest = Manifest::resume(vfs, Switches::default(), loaded)
-        .map_err(manifest::Fault::error)?;
+    let mut manifest =
+        Manifest::resume(vfs, Switches::default(), loaded).map_err(manifest::Fault::error)?;
     let number = manifest.take_number();
     let edit = Edit::Begin { number, first_seq: 1 };
     manifest.commit(&[edit]).map_err(manifest::Fault::error)?;

@@ -209,9 +209,13 @@ impl Store {
                 FileName::Log(n) | FileName::Segment(n) | FileName::Hint(n) => live.contains(&n),
                 FileName::Current | FileName::Lock | FileName::Reserve => true,
             };
-            if !keep {
-                self.vfs.remove(&name)?;
-                self.event(&Event::Removed { file: parsed });
+            if keep {
+                continue;
+            }
+            match self.vfs.remove(&name) {
+                Ok(()) => self.event(&Event::Removed { file: parsed }),
+                // Why: it harms nobody and the next open tries again.
+                Err(error) => self.event(&Event::WorkFailed(error.into())),
             }
         }
         Ok(())

@@ -440,7 +440,14 @@ impl Store {
         if !edits.is_empty() {
             let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
             // Crash: before the edit the next recovery cuts the same bytes; after it nobody looks at them.
-            manifest.commit(&edits).map_err(|fault| self.settle(fault))?;
+            if let Err(fault) = manifest.commit(&edits) {
+                let error = self.settle(fault);
+                if error != Error::OutOfSpace {
+                    return Err(error);
+                }
+                // Why: the reserve is gone now, and a full disk is a state to open in.
+                manifest.commit(&edits).map_err(|fault| self.settle(fault))?;
+            }
         }
         let by_number: BTreeMap<u64, Arc<DataFile>> =
             self.files.all().into_iter().map(|file| (file.number, file)).collect();

@@ -80,7 +80,8 @@ fn reseal(frame: &mut [u8]) {
 #[test]
 fn every_small_frame_comes_back_as_it_was_built() {
     let entries = small_entries();
-    let pairs = entries.iter().flat_map(|a| entries.iter().map(move |b| vec![a.clone(), b.clone()]));
+    let pairs =
+        entries.iter().flat_map(|a| entries.iter().map(move |b| vec![a.clone(), b.clone()]));
     for list in entries.iter().map(|e| vec![e.clone()]).chain(pairs) {
         for offset in [OFFSET, OFFSET + 1, u64::from(u32::MAX)] {
             let bytes = frame_at(id(), offset, &STAMP, &list);

@@ -1,0 +1,96 @@
+//! Several threads on one store: nothing is lost, syncs are shared, work happens by itself.
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+use std::time::Instant;
+
+use keelstone_vfs::{CountingDisk, MemoryDisk, Op, Vfs};
+
+use super::Workers;
+use crate::clock::SystemClock;
+use crate::{Clock, Db, Durability, Options};
+
+fn options() -> Options {
+    let mut options = Options::with_seed(1);
+    (options.segment_bytes, options.index_shards, options.reserve_bytes) = (16 << 10, 8, 0);
+    options.clock = Arc::new(SystemClock);
+    options
+}
+
+/// Waits for what another thread must bring about; a test that waits for a minute has failed.
+fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what} did not happen");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn workers_merge_while_writers_and_readers_go_on() {
+    let mut options = options();
+    (options.inline_work, options.durability) = (false, Durability::Buffered);
+    let db = Db::open(Arc::new(MemoryDisk::default()), options).expect("a new store");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let workers = Workers::start(&db, 2, Duration::from_millis(1), &clock).expect("threads");
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let db = &db;
+            scope.spawn(move || {
+                for round in 0..2000 {
+                    let key = format!("{writer}-{}", round % 50);
+                    db.put(&key, format!("{round}")).expect("a put");
+                    let value = db.get(&key).expect("a get").expect("what was put");
+                    assert_eq!(value, format!("{round}").into_bytes());
+                }
+            });
+        }
+    });
+    wait_for("a merge", || db.stats().expect("stats").merges > 0);
+    wait_for("an end of the work", || !db.due(0));
+    drop(workers);
+    assert_eq!(db.len().expect("len"), 200);
+    for writer in 0..4 {
+        let value = db.get(format!("{writer}-49")).expect("a get");
+        assert_eq!(value, Some(b"1999".to_vec()));
+    }
+    assert!(db.verify().expect("verify").is_sound());
+}
+
+#[test]
+fn a_timer_syncs_buffered_writes() {
+    let mut options = options();
+    (options.inline_work, options.durability) = (false, Durability::Buffered);
+    options.sync_every.millis = 1;
+    let db = Db::open(Arc::new(MemoryDisk::default()), options).expect("a new store");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let workers = Workers::start(&db, 1, Duration::from_millis(1), &clock).expect("a thread");
+    db.put("a", "1").expect("a put");
+    wait_for("a sync", || db.stats().expect("stats").durable_sequence == 1);
+    drop(workers);
+}
+
+#[test]
+fn writers_that_wait_share_a_sync() {
+    let disk = Arc::new(CountingDisk::new(MemoryDisk::default()));
+    let vfs: Arc<dyn Vfs> = disk.clone();
+    let db = Db::open(vfs, options()).expect("a new store");
+    let before = disk.counts().of(Op::Sync);
+    let threads: Vec<_> = (0..8)
+        .map(|writer| {
+            let db = db.clone();
+            std::thread::spawn(move || {
+                for round in 0..50 {
+                    db.put(format!("{writer}-{round}"), "x").expect("a durable put");
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().expect("a writer"));
+    let stats = db.stats().expect("stats");
+    assert_eq!((stats.durable_sequence, stats.keys), (400, 400));
+    let syncs = disk.counts().of(Op::Sync) - before;
+    assert!(syncs <= 400 + 2 * stats.rotations + 8, "syncs={syncs}");
+}
