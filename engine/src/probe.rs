@@ -1,7 +1,10 @@
-//! Doors for fuzzing, in a test build only (feature `lab`): the private decoders over bytes from anywhere.
+//! Doors for fuzzing, in a test build only (feature `lab`): the private decoders over bytes from
+//! anywhere.
 //!
-//! Called by the fuzz targets and by the replay of their corpora; calls `record`, `log`, `manifest` and hints.
-//! Promise: whatever the bytes, a door returns; it panics only where the engine breaks a promise of its own.
+//! Called by the fuzz targets and by the replay of their corpora; calls `record`, `log`, `manifest`
+//! and hints.
+//! Promise: whatever the bytes, a door returns; it panics only where the engine breaks a promise of
+//! its own.
 //! Never: used by the engine.
 
 use alloc::format;
@@ -122,9 +125,11 @@ fn walk(disk: &MemoryDisk, name: FileName) -> Result<Counts> {
     }
 }
 
-/// Loads a store's state from both slots of CURRENT and up to two manifests, goes on in it, and loads it again.
+/// Loads a store's state from both slots of CURRENT and up to two manifests, goes on in it, and
+/// loads it again.
 ///
-/// The parts of `bytes`: two bytes with the length of the first manifest, two slots of 64 bytes, the manifests.
+/// The parts of `bytes`: two bytes with the length of the first manifest, two slots of 64 bytes,
+/// the manifests.
 #[must_use]
 pub fn manifest(bytes: &[u8]) -> Counts {
     let Some((slots, first, second)) = split_manifest(bytes) else { return Counts::default() };
@@ -159,7 +164,8 @@ fn load(vfs: &Arc<dyn Vfs>) -> Result<State> {
     Ok(manifest::load(&**vfs, Access::Read, &slots)?.state)
 }
 
-/// Resumes a manifest that was loaded and commits an edit: what is then loaded is what was committed.
+/// Resumes a manifest that was loaded and commits an edit: what is then loaded is what was
+/// committed.
 fn go_on(vfs: &Arc<dyn Vfs>) -> Result<()> {
     let slots = Slots::read(&**vfs)?.ok_or(Error::NoStore)?;
     let loaded = manifest::load(&**vfs, Access::Write, &slots)?;
@@ -213,7 +219,8 @@ pub fn encode_record() -> Vec<u8> {
     log[FILE_HEADER_BYTES..FILE_HEADER_BYTES + HEADER_BYTES + body].to_vec()
 }
 
-/// CURRENT and the manifest of a small store, as [`manifest`] takes them; `continued` in a second manifest or not.
+/// CURRENT and the manifest of a small store, as [`manifest`] takes them; `continued` in a second
+/// manifest or not.
 #[must_use]
 pub fn encode_manifest(continued: bool) -> Vec<u8> {
     let disk = MemoryDisk::new();

@@ -353,12 +353,13 @@ impl Index {
     /// Moves an entry if it still is where it was; says whether it was.
     pub(crate) fn relocate(&self, place: Place, from: Loc, to: Loc) -> bool {
         let mut shard = self.shard_mut(place.shard);
-        for undo in &mut shard.undo {
+        let held = shard.holds(place.tag, from);
+        // Why: an entry that was displaced since stands in an undo list by its old place, on both sides.
+        for undo in shard.undo.iter_mut().filter(|_| held) {
             if undo.new.is_some_and(|new| new.same(from)) {
                 undo.new = Some(to);
             }
         }
-        let held = shard.holds(place.tag, from);
         shard.change(place.tag, Some(from), Some(to));
         held
     }

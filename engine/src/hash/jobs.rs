@@ -350,7 +350,7 @@ impl Seal {
         match &mut self.state {
             SealState::Reading(offset, collector) => {
                 if *offset == FILE_HEADER_BYTES as u64 {
-                    store.sync_through(self.file.last_seq())?;
+                    store.sync_sealed(&self.file)?;
                 }
                 let (hasher, time) = (self.hasher, &mut self.time_ms);
                 let done = collect(&self.file, offset, collector, hasher, time)?;

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::Store;
+use super::files::DataFile;
 use super::write::{SinceSync, Unsynced};
 use crate::error::Result;
 use crate::lab::Bug;
@@ -43,6 +44,12 @@ impl Store {
         self.counters.sync(self.options.clock.ticks_us().saturating_sub(started));
         self.end_round(&round);
         Ok(())
+    }
+
+    /// Makes a log durable that takes no more writes, its footer included: no sequence stands for that.
+    pub(super) fn sync_sealed(&self, file: &DataFile) -> Result<()> {
+        let waits = self.writer.lock().unsynced.iter().any(|u| u.file.slot == file.slot);
+        if waits { self.sync_through(u64::MAX) } else { Ok(()) }
     }
 
     fn begin_round(&self) -> Round {

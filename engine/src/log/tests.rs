@@ -1,4 +1,5 @@
-//! Files of frames on small disks: how a walk ends, what is found behind its end, what a writer leaves.
+//! Files of frames on small disks: how a walk ends, what is found behind its end, what a writer
+//! leaves.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 

@@ -1,4 +1,5 @@
-//! Frames, entries and file headers, over all small inputs: what comes back was encoded, what was changed is seen.
+//! Frames, entries and file headers, over all small inputs: what comes back was encoded, what was
+//! changed is seen.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
@@ -212,7 +213,7 @@ fn entries_that_cannot_be_are_refused_under_right_checksums() {
         assert_eq!(raw(kind, 1, 1, b"kv"), Err(Damage::Kind), "kind={kind}");
     }
     assert_eq!(raw(1, 1, 2, b"kv"), Err(Damage::Length), "longer than the frame");
-    assert_eq!(raw(1, 1, 0, b"kv"), Err(Damage::Length), "shorter than the frame");
+    assert_eq!(raw(1, 1, 0, b"kv"), Err(Damage::Checksum), "shorter than what was hashed");
     assert_eq!(raw(1, 1, u32::MAX, b"kv"), Err(Damage::Length), "longer than any frame");
 }
 
