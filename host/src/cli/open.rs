@@ -1,0 +1,161 @@
+//! From a directory to an open store, and back: how each command opens, creates and closes.
+//!
+//! Called by the commands; calls the engine over the native disk.
+//! Promise: a directory that is missing, or is no store and not empty, is left as it was; only the
+//! create functions make a directory, and never its parents.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use keelstone::vfs::{Kind, NativeDisk, Vfs};
+use keelstone::{Clock, Db, Durability, Error, Layout, ManualClock, OpenMode, Options, SyncEvery};
+use keelstone::{Invalid, SystemClock};
+
+use super::args::{Globals, LayoutName, Policy};
+use super::exit::{Failure, Outcome};
+
+/// Bytes after which `--durability batch` syncs.
+pub(super) const BATCH_BYTES: u64 = 1 << 20;
+/// Milliseconds after which `--durability batch` syncs.
+pub(super) const BATCH_MS: u64 = 10;
+
+/// Opens a store for reading: no byte of it changes.
+pub(super) fn to_read(dir: &Path, globals: &Globals) -> Outcome<Db> {
+    open(dir, globals, OpenMode::ReadOnly)
+}
+
+/// Opens a store that exists, for writing.
+pub(super) fn to_write(dir: &Path, globals: &Globals) -> Outcome<Db> {
+    open(dir, globals, OpenMode::Existing)
+}
+
+/// Opens a store for writing; creates it if `dir` is missing or empty.
+pub(super) fn or_create(dir: &Path, globals: &Globals) -> Outcome<Db> {
+    let new = NewDir::make(dir)?;
+    let listed = new.disk.list("").map_err(Error::from)?;
+    // Why: a disk does not list names that it cannot open, such as those that are not UTF-8.
+    let db = if listed.is_empty() && !is_vacant(dir) {
+        Err(Error::Invalid(Invalid::NotEmpty))
+    } else {
+        Db::open(new.disk.clone(), options(globals, OpenMode::Create))
+    };
+    if db.is_err() {
+        new.give_up();
+    }
+    db.map_err(in_dir(dir))
+}
+
+/// Ends the work on a store. All that was written is durable afterwards, except under `--durability
+/// none`.
+pub(super) fn finish(db: &Db, globals: &Globals) -> Outcome {
+    match globals.durability {
+        Policy::Immediate | Policy::Batch => Ok(db.close()?),
+        // Why: a close syncs. The lock goes with the process.
+        Policy::None => Ok(()),
+    }
+}
+
+/// Refuses what this build does not have. Called before anything is touched.
+pub(super) fn check(globals: &Globals) -> Outcome {
+    match globals.layout {
+        Some(LayoutName::Ordered) => {
+            Err(Failure::Usage("the ordered layout is not part of this build".into()))
+        }
+        Some(LayoutName::Hash) | None => Ok(()),
+    }
+}
+
+/// The disk of a directory that must exist.
+pub(super) fn disk(dir: &Path) -> Outcome<Arc<dyn Vfs>> {
+    let disk = NativeDisk::open(dir).map_err(bad_dir(dir))?;
+    Ok(Arc::new(disk))
+}
+
+/// A directory that is made if it is missing, but not its parents.
+pub(super) struct NewDir<'a> {
+    dir: &'a Path,
+    made: bool,
+    pub(super) disk: Arc<dyn Vfs>,
+}
+
+impl<'a> NewDir<'a> {
+    pub(super) fn make(dir: &'a Path) -> Outcome<Self> {
+        let made = !dir.exists();
+        let disk = Arc::new(NativeDisk::create(dir).map_err(bad_dir(dir))?);
+        Ok(Self { dir, made, disk })
+    }
+
+    /// As [`make`](Self::make), and refuses a directory that is not empty.
+    pub(super) fn make_empty(dir: &'a Path) -> Outcome<Self> {
+        let new = Self::make(dir)?;
+        if is_vacant(dir) {
+            return Ok(new);
+        }
+        Err(Failure::Usage(format!("{}: {}", dir.display(), Invalid::NotEmpty)))
+    }
+
+    /// Takes the directory away again if it was made here and is still empty.
+    pub(super) fn give_up(&self) {
+        if self.made {
+            let _ = std::fs::remove_dir(self.dir);
+        }
+    }
+}
+
+/// Whether `dir` is missing or empty, so that a store would be created there.
+pub(super) fn is_vacant(dir: &Path) -> bool {
+    match std::fs::read_dir(dir) {
+        Ok(mut names) => names.next().is_none(),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
+}
+
+/// The options that the command line asks for.
+pub(super) fn options(globals: &Globals, mode: OpenMode) -> Options {
+    let mut options = Options::default();
+    options.mode = mode;
+    options.layout = globals.layout.map(|_| Layout::Hash);
+    options.clock = clock(globals);
+    (options.durability, options.sync_every) = match globals.durability {
+        Policy::Immediate => (Durability::Durable, SyncEvery::NEVER),
+        Policy::Batch => {
+            let every = SyncEvery { writes: 0, bytes: BATCH_BYTES, millis: BATCH_MS };
+            (Durability::Buffered, every)
+        }
+        Policy::None => (Durability::Buffered, SyncEvery::NEVER),
+    };
+    options
+}
+
+/// The clock of this command.
+pub(super) fn clock(globals: &Globals) -> Arc<dyn Clock> {
+    match globals.now {
+        Some(ms) => ManualClock::new(ms),
+        None => Arc::new(SystemClock),
+    }
+}
+
+/// Says which directory an error of the store is about, where the error itself cannot.
+pub(super) fn in_dir(dir: &Path) -> impl FnOnce(Error) -> Failure {
+    move |error| match error {
+        Error::NoStore => Failure::Usage(format!("{}: not a store", dir.display())),
+        Error::Invalid(Invalid::NotEmpty) => {
+            Failure::Usage(format!("{}: not empty, and not a store", dir.display()))
+        }
+        other => Failure::Store(other),
+    }
+}
+
+fn open(dir: &Path, globals: &Globals, mode: OpenMode) -> Outcome<Db> {
+    Db::open(disk(dir)?, options(globals, mode)).map_err(in_dir(dir))
+}
+
+/// Says which directory an error of the disk is about, where the caller gave a wrong one.
+fn bad_dir(dir: &Path) -> impl FnOnce(keelstone::vfs::Error) -> Failure {
+    move |error| match error.kind {
+        Kind::NotFound => Failure::Usage(format!("{}: no such directory", dir.display())),
+        Kind::BadName => Failure::Usage(format!("{}: not a directory", dir.display())),
+        _ => Failure::Store(error.into()),
+    }
+}
