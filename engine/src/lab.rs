@@ -101,6 +101,19 @@ impl Switches {
     pub(crate) const fn equal_hashes(self) -> bool {
         false
     }
+
+    /// How long a manifest may grow.
+    #[cfg(feature = "lab")]
+    pub(crate) const fn manifest_bytes(self, usual: u64) -> u64 {
+        if self.lab.manifest_bytes == 0 { usual } else { self.lab.manifest_bytes }
+    }
+
+    /// How long a manifest may grow: as usual.
+    #[cfg(not(feature = "lab"))]
+    #[expect(clippy::unused_self, reason = "the same call in both builds")]
+    pub(crate) const fn manifest_bytes(self, usual: u64) -> u64 {
+        usual
+    }
 }
 
 /// The switches of one store.
@@ -111,4 +124,6 @@ pub struct Lab {
     pub bug: Option<Bug>,
     /// Every key gets the same place and tag in the index.
     pub equal_hashes: bool,
+    /// A manifest is replaced when it is longer than this, so that short runs see it; 0: when it is usual.
+    pub manifest_bytes: u64,
 }

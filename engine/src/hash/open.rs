@@ -134,6 +134,7 @@ fn open_existing(
     store.time_ms.fetch_max(plan.time_ms.max(loaded.state.mark_time_ms), Ordering::AcqRel);
     if read_only {
         store.enter(State::OpenedReadOnly);
+        store.durable_seq.store(loaded.state.mark_seq, Ordering::Release);
         *store.writer.lock() = Writer::new(None, plan.next_seq);
     } else {
         store.take_over(loaded, plan)?;

@@ -40,6 +40,8 @@ pub(super) struct Tail {
     last_seq: u64,
     /// Bytes behind the end that are given up.
     pub(super) rest: u64,
+    /// What is wrong at the end, if more had to follow.
+    what: Damage,
 }
 
 impl Tail {
@@ -128,7 +130,7 @@ pub(super) fn read_tails(disk: Disk<'_>, state: &State) -> Result<Plan> {
     let logs: Vec<LiveFile> = state.files.values().filter(begun).copied().collect();
     let closed = state.files.values().map(|file| file.last_seq).max().unwrap_or(0);
     let mut plan = Plan { next_seq: state.mark_seq.max(closed) + 1, time_ms: 0, tails: Vec::new() };
-    let mut cut: Option<(FileName, u64, u64)> = None;
+    let mut cut: Option<(Error, u64)> = None;
     let mut mark = state.mark_seq;
     for (at, live) in logs.iter().enumerate() {
         let next_first = logs.get(at + 1).map(|next| next.first_seq);
@@ -136,23 +138,25 @@ pub(super) fn read_tails(disk: Disk<'_>, state: &State) -> Result<Plan> {
         if cut.is_some() {
             mark = mark.max(marks_in(disk, live, &*file)?);
             let (fate, end, last_seq, live) = (Fate::Remove, 64, live.first_seq - 1, *live);
-            plan.tails.push(Tail { live, file, fate, end, last_seq, rest: 0 });
+            let (rest, what) = (0, Damage::Gap);
+            plan.tails.push(Tail { live, file, fate, end, last_seq, rest, what });
             continue;
         }
         let tail = walk_tail(disk, live, &file, next_first, &mut mark, &mut plan.time_ms)?;
         let (end, last_seq) = (tail.end, tail.last_seq);
+        let error = corrupt(live.name(), end, tail.rest, tail.what);
         let gap = next_first.is_some_and(|first| first != last_seq + 1);
         plan.next_seq = last_seq + 1;
         plan.tails.push(tail);
         if gap || (next_first.is_none()) {
-            cut = Some((live.name(), end, last_seq));
+            cut = Some((error, last_seq));
         }
     }
-    if let Some((file, offset, last_seq)) = cut
+    if let Some((error, last_seq)) = cut
         && mark > last_seq
     {
         // Why: some frame, or the manifest, knew that more than this was durable.
-        return Err(corrupt(file, offset, 0, Damage::Gap));
+        return Err(error);
     }
     Ok(plan)
 }
@@ -175,7 +179,7 @@ fn walk_tail(
     let (name, id, len) = (live.name(), FileId::new(disk.seed, live.number), file.len()?);
     let mut reader = FrameReader::new(&**file, id, len).check(disk.check);
     let (mut last_seq, mut sealed) = (live.first_seq - 1, false);
-    let end = loop {
+    let (end, what) = loop {
         match reader.next()? {
             Step::Frame { header, offset, .. } => {
                 let follows = header.stamp.seq == last_seq + 1 && !sealed;
@@ -191,7 +195,8 @@ fn walk_tail(
                     last_seq = header.last_seq();
                 }
             }
-            Step::End { offset } | Step::Defect { offset, .. } => break offset,
+            Step::End { offset } => break (offset, Damage::Gap),
+            Step::Defect { offset, what, .. } => break (offset, what),
         }
     };
     let Rest { mark: later, bytes: rest, .. } = search_rest(&**file, name, id, end, len)?;
@@ -201,7 +206,7 @@ fn walk_tail(
         (false, None, 0) => Fate::Continue,
         _ => Fate::End,
     };
-    Ok(Tail { live: *live, file: Arc::clone(file), fate, end, last_seq, rest })
+    Ok(Tail { live: *live, file: Arc::clone(file), fate, end, last_seq, rest, what })
 }
 
 /// A log that the manifest does not know, with frames in it and a number that was never given: the edit that began it was

@@ -130,11 +130,27 @@ fn choose_files(vfs: &dyn Vfs, slots: Option<&Slots>) -> Result<(u128, Vec<LiveF
     }
     let all = headers(vfs)?;
     let named = slots.and_then(Slots::newest).map(|(_, pointer)| pointer.seed);
-    let seed =
-        named.or_else(|| all.first().map(|(header, _)| header.seed)).ok_or(Error::NoStore)?;
-    let data =
-        |h: &FileHeader| matches!(h.kind, FileKind::Log | FileKind::Segment) && h.seed == seed;
-    Ok((seed, all.iter().filter(|(h, _)| data(h)).map(|(h, _)| as_live(h)).collect()))
+    let seed = named.or_else(|| all.first().map(|(header, _)| header.seed));
+    let seed = seed.ok_or_else(|| slots.map_or(Error::NoStore, Slots::error))?;
+    let mut files = Vec::new();
+    for text in vfs.list("")? {
+        let (kind, number) = match FileName::parse(&text) {
+            Some(FileName::Log(number)) => (FileKind::Log, number),
+            Some(FileName::Segment(number)) => (FileKind::Segment, number),
+            _ => continue,
+        };
+        let found =
+            all.iter().find(|(header, name)| (header.kind, name.number()) == (kind, Some(number)));
+        match found {
+            Some((header, _)) if header.seed == seed => files.push(as_live(header)),
+            Some(_) => {}
+            // Why: a damaged header hides nothing, every frame proves by itself where it belongs.
+            None => {
+                files.push(as_live(&FileHeader { kind, number, seed, age: number, first_seq: 0 }))
+            }
+        }
+    }
+    Ok((seed, files))
 }
 
 fn as_live(header: &FileHeader) -> LiveFile {

@@ -87,6 +87,7 @@ impl State {
 
     /// Applies one edit; an edit that does not fit the state is damage.
     pub(crate) fn apply(&mut self, edit: &Edit) -> Result<(), Damage> {
+        edit.check()?;
         match *edit {
             Edit::Layout { layout } => self.layout = layout,
             Edit::NextFile { number } => self.next_file = self.next_file.max(number),
@@ -114,7 +115,7 @@ impl State {
     }
 
     fn add(&mut self, file: LiveFile) -> Result<(), Damage> {
-        self.next_file = self.next_file.max(file.number.checked_add(1).ok_or(Damage::Length)?);
+        self.next_file = self.next_file.max(file.number + 1);
         self.files.insert(file.number, file).map_or(Ok(()), |_| Err(Damage::Kind))
     }
 
@@ -136,7 +137,29 @@ impl State {
     }
 }
 
+/// No store counts that far: whatever is computed from numbers below it does not overflow.
+const NUMBER_MAX: u64 = 1 << 62;
+
 impl Edit {
+    /// Refuses numbers that no store has reached, and files that cannot be.
+    fn check(&self) -> Result<(), Damage> {
+        let (_, mut fields) = self.fields();
+        if let Self::Mark { .. } = self {
+            // Why: a time is what a clock said, and clocks say anything.
+            fields.truncate(1);
+        }
+        if fields.iter().any(|field| *field > NUMBER_MAX) {
+            return Err(Damage::Length);
+        }
+        let sound = match self {
+            Self::Begin { first_seq, .. } => *first_seq > 0,
+            Self::File(file) if file.kind == FileKind::Log => file.first_seq > 0,
+            Self::File(file) => matches!(file.status, Status::Sealed { .. }),
+            _ => true,
+        };
+        if sound { Ok(()) } else { Err(Damage::Kind) }
+    }
+
     /// Appends the bytes of the edit: docs/format.md, section 6.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let (tag, fields) = self.fields();

@@ -185,7 +185,8 @@ impl Manifest {
         for edit in edits {
             next.apply(edit).map_err(|_| Fault::Write(Error::Unsupported("edit out of order")))?;
         }
-        let too_long = self.writer.end() > REPLACE_BYTES.max(2 * self.snapshot_bytes);
+        let replace_bytes = self.switches.manifest_bytes(REPLACE_BYTES);
+        let too_long = self.writer.end() > replace_bytes.max(2 * self.snapshot_bytes);
         if self.broken || too_long {
             self.state.next_file = next.next_file;
             return self.replace(next);

@@ -174,7 +174,7 @@ mod tests {
         (n % 10) * 10 + (n / 10) * 7 % 10
     }
 
-    /// The first so many of 100 keys in any order, whatever the limit, and never many more in memory.
+    /// The first so many of 100 keys in any order, whatever the limit, and never many more held.
     #[test]
     fn a_limit_keeps_the_first_keys_and_bounds_what_is_held() {
         for limit in 1..=110 {
