@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use crate::limits;
+
 /// The result of every fallible call of the engine.
 pub type Result<T> = core::result::Result<T, Error>;
 
@@ -240,7 +242,8 @@ impl FileName {
         if !canonical || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        let number: u64 = digits.parse().ok()?;
+        // Why: no store counts that far, and one more than such a number must still be a number.
+        let number = digits.parse::<u64>().ok().filter(|number| *number <= limits::NUMBER_MAX)?;
         match suffix {
             "manifest" => Some(Self::Manifest(number)),
             "log" => Some(Self::Log(number)),

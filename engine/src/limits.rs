@@ -10,5 +10,7 @@ pub const VALUE_BYTES_DEFAULT: usize = 64 << 20;
 pub const FRAME_BYTES_MAX: usize = 0x7fff_ffff;
 /// The most bytes a file may have: offsets in the index have 32 bits.
 pub const FILE_BYTES_MAX: u64 = u32::MAX as u64;
+/// No store counts that far, neither files nor writes: what is computed from numbers up to it does not overflow.
+pub(crate) const NUMBER_MAX: u64 = 1 << 62;
 /// The most bytes that one step of background work reads or writes, unless a single entry is longer.
 pub const STEP_BYTES: usize = 1 << 20;

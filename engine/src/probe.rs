@@ -187,13 +187,16 @@ fn disk(files: &[(FileName, &[u8])]) -> MemoryDisk {
     MemoryDisk::from_image(&files.iter().map(entry).collect::<Image>())
 }
 
+/// Kind, key and value of an entry.
+type Parts = (EntryKind, &'static [u8], &'static [u8]);
+
 /// A log of two frames with every kind of entry, and its footer.
 #[must_use]
 pub fn encode_log() -> Vec<u8> {
     let header = header(FileKind::Log);
     let mut bytes = header.encode().to_vec();
     let mut builder = FrameBuilder::default();
-    let all: [&[(EntryKind, &[u8], &[u8])]; 3] = [
+    let all: [&[Parts]; 3] = [
         &[(EntryKind::Put, b"k", b"value"), (EntryKind::PutUntil, b"until", b"v")],
         &[(EntryKind::Tombstone, b"k", b"")],
         &[(EntryKind::Plain, b"", b"footer")],

@@ -184,8 +184,11 @@ impl Store {
 
     /// Makes durable what recovery relied on, and closes what it cut; only then anything new is acknowledged.
     fn take_over(self: &Arc<Self>, loaded: Loaded, plan: Plan) -> Result<()> {
-        let manifest = Manifest::resume(&self.vfs, self.switches, loaded)
+        let mut manifest = Manifest::resume(&self.vfs, self.switches, loaded)
             .map_err(|fault| self.settle(fault))?;
+        // Why: a crash may have lost the edit that gave a number, and the file with it is still there. Its bytes would
+        // validate in a new file of that number.
+        manifest.skip_numbers(self.number_after_all()?);
         let mut writer = Writer::new(Some(manifest), plan.next_seq);
         self.settle_files(&mut writer, &plan)?;
         *self.writer.lock() = writer;
@@ -193,6 +196,13 @@ impl Store {
             self.durable_seq.store(plan.next_seq - 1, Ordering::Release);
         }
         self.remove_orphans()
+    }
+
+    /// The number after the greatest that any file in the directory has.
+    fn number_after_all(&self) -> Result<u64> {
+        let names = self.vfs.list("")?;
+        let numbers = names.iter().filter_map(|name| FileName::parse(name)?.number());
+        Ok(numbers.max().map_or(0, |number| number.saturating_add(1)))
     }
 
     /// Removes every file of ours that the manifest does not name.

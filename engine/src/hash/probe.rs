@@ -43,7 +43,7 @@ pub fn encode_hint(count: u32) -> Vec<u8> {
         hash: u128::from(n) << 96,
         offset: 64 + n * 7,
         len: 30 + n % 5,
-        tombstone: n % 3 == 0,
+        tombstone: n.is_multiple_of(3),
         expires_ms: u64::from(n % 2) * 9000,
     };
     let items: Vec<Item> = (0..count).map(item).collect();

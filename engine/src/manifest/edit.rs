@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::codec::Reader;
 use crate::error::{Damage, FileName};
+use crate::limits::NUMBER_MAX;
 use crate::record::FileKind;
 
 /// How far a file has come.
@@ -136,9 +137,6 @@ impl State {
         edits
     }
 }
-
-/// No store counts that far: whatever is computed from numbers below it does not overflow.
-const NUMBER_MAX: u64 = 1 << 62;
 
 impl Edit {
     /// Refuses numbers that no store has reached, and files that cannot be.

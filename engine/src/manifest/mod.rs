@@ -179,6 +179,11 @@ impl Manifest {
         self.state.take_number()
     }
 
+    /// Never gives a number below `number`.
+    pub(crate) fn skip_numbers(&mut self, number: u64) {
+        self.state.next_file = self.state.next_file.max(number);
+    }
+
     /// Makes the edits durable, all or none, and applies them.
     pub(crate) fn commit(&mut self, edits: &[Edit]) -> core::result::Result<(), Fault> {
         let mut next = self.state.clone();
