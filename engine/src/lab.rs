@@ -127,3 +127,23 @@ pub struct Lab {
     /// A manifest is replaced when it is longer than this, so that short runs see it; 0: when it is usual.
     pub manifest_bytes: u64,
 }
+
+/// The seed of every file that the doors for fuzzing make and read.
+#[cfg(feature = "lab")]
+pub const SEED: u128 = 0x5eed_0000_0000_0000_0000_0000_0000_0002;
+
+/// The number of every file that the doors for fuzzing make and read.
+#[cfg(feature = "lab")]
+pub const NUMBER: u64 = 1;
+
+/// What a door for fuzzing met.
+#[cfg(feature = "lab")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames, or blocks of a hint, whose every byte was checked.
+    pub frames: u64,
+    /// Entries in them.
+    pub entries: u64,
+    /// Places where bytes are no frame.
+    pub defects: u64,
+}

@@ -25,24 +25,10 @@ use crate::record::{
 };
 
 pub use crate::hash::probe::{encode_hint, hint};
+pub use crate::lab::{Counts, NUMBER, SEED};
 
-/// The seed of every file that is made here.
-pub const SEED: u128 = 0x5eed_0000_0000_0000_0000_0000_0000_0002;
-/// The number of every file that is made here.
-pub const NUMBER: u64 = 1;
 /// Bytes of a slot of CURRENT without its padding.
 const SLOT_BYTES: usize = 64;
-
-/// What a door met.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Frames, or blocks of a hint, whose every byte was checked.
-    pub frames: u64,
-    /// Entries in them.
-    pub entries: u64,
-    /// Places where bytes are no frame.
-    pub defects: u64,
-}
 
 /// A file of this number and kind.
 fn header(kind: FileKind) -> FileHeader {

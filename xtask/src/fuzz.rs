@@ -28,7 +28,13 @@ pub fn run(args: &[String]) -> Outcome {
         println!("== fuzz {target}, {seconds} s");
         // Why: `rustup run` and not `cargo +nightly`, which only rustup's own cargo understands.
         let limit = format!("-max_total_time={seconds}");
-        let words = ["run", "nightly", "cargo", "fuzz", "run", target.as_str(), "--", &limit];
+        // Why: the first folder takes what is found, the second one is the committed corpus.
+        let (found, corpus) =
+            (format!("fuzz/corpus/{target}"), format!("tests/data/corpora/{target}"));
+        fs::create_dir_all(shell::root().join(&found))
+            .map_err(|error| format!("{found}: {error}"))?;
+        let words = ["run", "nightly", "cargo", "fuzz", "run", target.as_str(), &found, &corpus];
+        let words = words.into_iter().chain(["--", &limit, "-rss_limit_mb=2048"]);
         shell::run(&mut shell::command("rustup", words))?;
     }
     Ok(())

@@ -51,8 +51,10 @@ impl Ledger {
             return;
         }
         self.horizon_ms = horizon_ms;
-        let Some(first_left) = horizon_ms.checked_add(1) else { return };
-        let left = self.coming.split_off(&(first_left, 0));
+        let left = match horizon_ms.checked_add(1) {
+            Some(first_left) => self.coming.split_off(&(first_left, 0)),
+            None => BTreeMap::new(),
+        };
         for ((_, slot), tally) in core::mem::replace(&mut self.coming, left) {
             self.past.entry(slot).or_default().add(tally);
         }
@@ -107,6 +109,15 @@ impl Expiries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_the_end_of_time_everything_has_expired() {
+        let expiries = Expiries::default();
+        expiries.add(u64::MAX - 1, 1, 100);
+        assert_eq!(expiries.expired_bytes(u64::MAX, 1), 100);
+        expiries.sub(u64::MAX - 1, 1, 100);
+        assert_eq!((expiries.expired(u64::MAX), expiries.expired_bytes(u64::MAX, 1)), (0, 0));
+    }
 
     #[test]
     fn what_has_expired_is_counted_before_and_after_the_horizon_moves() {

@@ -15,10 +15,10 @@ use super::files::DataFile;
 use super::merge::Merge;
 use super::{State, Store, hint};
 use crate::codec::KeyHasher;
-use crate::error::{Damage, Error, FileName, Result};
+use crate::error::{Error, FileName, Result};
 use crate::event::Event;
 use crate::limits::STEP_BYTES;
-use crate::log::{FrameReader, Step, corrupt};
+use crate::log::FrameReader;
 use crate::manifest::Edit;
 use crate::record::{FILE_HEADER_BYTES, FrameKind};
 
@@ -409,21 +409,11 @@ pub(super) fn collect(
     let (start, end) = (*offset, file.end());
     let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
     while reader.offset() < start + STEP_BYTES as u64 {
-        match reader.next()? {
-            Step::Frame { header, entries, .. } => {
-                *time_ms = (*time_ms).max(header.stamp.time_ms);
-                if header.stamp.kind != FrameKind::Footer {
-                    for entry in entries {
-                        collector.add(hasher.hash(entry.key), &entry)?;
-                    }
-                }
-            }
-            Step::End { offset } if offset == end => return Ok(true),
-            Step::End { offset } => {
-                return Err(corrupt(file.name, offset, end - offset, Damage::Gap));
-            }
-            Step::Defect { offset, bytes, what } => {
-                return Err(corrupt(file.name, offset, bytes, what));
+        let Some((header, entries)) = reader.next_whole(file.name)? else { return Ok(true) };
+        *time_ms = (*time_ms).max(header.stamp.time_ms);
+        if header.stamp.kind != FrameKind::Footer {
+            for entry in entries {
+                collector.add(hasher.hash(entry.key), &entry)?;
             }
         }
     }

@@ -16,11 +16,11 @@ use super::expiry::NEVER_MS;
 use super::files::DataFile;
 use super::hint::{Collector, HintWriter, Item};
 use super::index::{Loc, Place};
-use crate::error::{Damage, Error, FileName, Result};
+use crate::error::{Error, FileName, Result};
 use crate::event::Event;
 use crate::lab::Bug;
 use crate::limits::STEP_BYTES;
-use crate::log::{FrameReader, LogWriter, Step, corrupt};
+use crate::log::{FrameReader, LogWriter};
 use crate::manifest::{Edit, LiveFile, Status, sync_root};
 use crate::record::{
     Entry, EntryKind, FILE_HEADER_BYTES, FileHeader, FileKind, FrameBuilder, FrameKind, Stamp,
@@ -203,25 +203,15 @@ impl Merge {
         let end = file.end();
         let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
         while reader.offset() < start + STEP_BYTES as u64 {
-            match reader.next()? {
-                Step::Frame { header, entries, .. } => {
-                    if header.stamp.kind == FrameKind::Footer {
-                        continue;
-                    }
-                    for entry in entries {
-                        self.take(store, &file, &entry)?;
-                    }
-                }
-                Step::End { offset } if offset == end => {
-                    self.phase = Phase::Copy(input + 1, FILE_HEADER_BYTES as u64);
-                    return Ok(());
-                }
-                Step::End { offset } => {
-                    return Err(corrupt(file.name, offset, end - offset, Damage::Gap));
-                }
-                Step::Defect { offset, bytes, what } => {
-                    return Err(corrupt(file.name, offset, bytes, what));
-                }
+            let Some((header, entries)) = reader.next_whole(file.name)? else {
+                self.phase = Phase::Copy(input + 1, FILE_HEADER_BYTES as u64);
+                return Ok(());
+            };
+            if header.stamp.kind == FrameKind::Footer {
+                continue;
+            }
+            for entry in entries {
+                self.take(store, &file, &entry)?;
             }
         }
         self.phase = Phase::Copy(input, reader.offset());

@@ -9,7 +9,7 @@ use keelstone_vfs::{Image, MemoryDisk};
 
 use super::hint::{HintReader, HintWriter, Item, Totals};
 use crate::error::FileName;
-use crate::probe::{Counts, NUMBER, SEED};
+use crate::lab::{Counts, NUMBER, SEED};
 
 /// Where the file that the hints describe ends.
 const END: u64 = 100_000;

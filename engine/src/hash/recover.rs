@@ -307,25 +307,15 @@ fn scan_file(store: &Store, file: &DataFile) -> Result<(Vec<Item>, Totals)> {
     let mut reader = FrameReader::new(&*file.file, file.id, end).check(check);
     let mut collector = Collector::default();
     let mut time_ms = 0;
-    loop {
-        match reader.next()? {
-            Step::Frame { header, entries, .. } => {
-                time_ms = header.stamp.time_ms.max(time_ms);
-                if header.stamp.kind != FrameKind::Footer {
-                    for entry in entries {
-                        collector.add(store.hasher.hash(entry.key), &entry)?;
-                    }
-                }
-            }
-            Step::End { offset } if offset == end => return Ok(collector.finish(end, time_ms)),
-            Step::End { offset } => {
-                return Err(corrupt(file.name, offset, end - offset, Damage::Gap));
-            }
-            Step::Defect { offset, bytes, what } => {
-                return Err(corrupt(file.name, offset, bytes, what));
+    while let Some((header, entries)) = reader.next_whole(file.name)? {
+        time_ms = header.stamp.time_ms.max(time_ms);
+        if header.stamp.kind != FrameKind::Footer {
+            for entry in entries {
+                collector.add(store.hasher.hash(entry.key), &entry)?;
             }
         }
     }
+    Ok(collector.finish(end, time_ms))
 }
 
 impl Records {

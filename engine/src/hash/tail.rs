@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use super::Store;
 use super::files::DataFile;
 use crate::batch::Write;
-use crate::error::{Damage, Error, Result};
-use crate::log::{FrameReader, Step, corrupt};
+use crate::error::{Error, Result};
+use crate::log::FrameReader;
 use crate::record::{Entry, EntryKind, FILE_HEADER_BYTES, FrameKind};
 
 /// How much is read at once.
@@ -84,24 +84,14 @@ impl LogWalk {
         let start = self.offset;
         let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
         while reader.offset() < start + PIECE_BYTES {
-            match reader.next()? {
-                Step::Frame { header, entries, .. } => {
-                    if header.stamp.kind != FrameKind::Batch {
-                        continue;
-                    }
-                    for (seq, entry) in (header.stamp.seq..).zip(entries) {
-                        if (self.from..=self.through).contains(&seq) {
-                            let (time_ms, write) = (header.stamp.time_ms, write_of(&entry));
-                            self.ready.push_back(LogEntry { sequence: seq, time_ms, write });
-                        }
-                    }
-                }
-                Step::End { offset } if offset == end => return Ok(false),
-                Step::End { offset } => {
-                    return Err(corrupt(file.name, offset, end - offset, Damage::Gap));
-                }
-                Step::Defect { offset, bytes, what } => {
-                    return Err(corrupt(file.name, offset, bytes, what));
+            let Some((header, entries)) = reader.next_whole(file.name)? else { return Ok(false) };
+            if header.stamp.kind != FrameKind::Batch {
+                continue;
+            }
+            for (seq, entry) in (header.stamp.seq..).zip(entries) {
+                if (self.from..=self.through).contains(&seq) {
+                    let (time_ms, write) = (header.stamp.time_ms, write_of(&entry));
+                    self.ready.push_back(LogEntry { sequence: seq, time_ms, write });
                 }
             }
         }

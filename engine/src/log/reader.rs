@@ -119,6 +119,17 @@ impl<'f> FrameReader<'f> {
         self.body(header, offset)
     }
 
+    /// The next frame of a file that is whole up to the limit, or `None` there; anything else is damage.
+    pub(crate) fn next_whole(&mut self, name: FileName) -> Result<Option<(Header, Entries<'_>)>> {
+        let limit = self.limit;
+        match self.next()? {
+            Step::Frame { header, entries, .. } => Ok(Some((header, entries))),
+            Step::End { offset } if offset >= limit => Ok(None),
+            Step::End { offset } => Err(corrupt(name, offset, limit - offset, Damage::Gap)),
+            Step::Defect { offset, bytes, what } => Err(corrupt(name, offset, bytes, what)),
+        }
+    }
+
     fn body(&mut self, header: Header, offset: u64) -> Result<Step<'_>> {
         let bytes = header.frame_len();
         let Ok(len) = usize::try_from(bytes) else {

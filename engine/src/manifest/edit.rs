@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::codec::Reader;
 use crate::error::{Damage, FileName};
 use crate::limits::NUMBER_MAX;
-use crate::record::FileKind;
+use crate::record::{FILE_HEADER_BYTES, FileKind};
 
 /// How far a file has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,10 +149,17 @@ impl Edit {
         if fields.iter().any(|field| *field > NUMBER_MAX) {
             return Err(Damage::Length);
         }
+        let header = FILE_HEADER_BYTES as u64;
+        let whole = |file: &LiveFile| match file.status {
+            Status::Begun => file.kind == FileKind::Log,
+            Status::Sealed { len: end } | Status::Ended { offset: end } => end >= header,
+        };
         let sound = match self {
             Self::Begin { first_seq, .. } => *first_seq > 0,
-            Self::File(file) if file.kind == FileKind::Log => file.first_seq > 0,
-            Self::File(file) => matches!(file.status, Status::Sealed { .. }),
+            Self::File(file) => {
+                whole(file) && (file.kind == FileKind::Segment || file.first_seq > 0)
+            }
+            Self::Sealed { len: end, .. } | Self::Ended { offset: end, .. } => *end >= header,
             _ => true,
         };
         if sound { Ok(()) } else { Err(Damage::Kind) }

@@ -1,0 +1,3 @@
+//! Fuzzes escaped text; what it does is in `keelstone_tests::fuzzing`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keelstone_tests::fuzzing::escapes(data));

@@ -1,0 +1,3 @@
+//! Fuzzes a frame at its place; what it does is in `keelstone_tests::fuzzing`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| keelstone_tests::fuzzing::record(data));
