@@ -6,7 +6,7 @@
 /// A mistake that a developer could make, switched on at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Bug {
-    /// A durable write returns without syncing the log.
+    /// A sync leaves the active log out, and durable writes return all the same.
     WriteNotSynced,
     /// A sync covers the newest log only; older ones stay unsynced.
     OlderLogNotSynced,
@@ -32,7 +32,7 @@ pub enum Bug {
     CurrentBeforeManifest,
     /// Recovery does not sync what it relied on before it acknowledges anything.
     RecoveryNotSynced,
-    /// After a failed write the same log goes on.
+    /// After a failed write the same log goes on behind what the write has left.
     AppendAfterFailure,
     /// A failed sync is tried again and believed.
     SyncRetried,

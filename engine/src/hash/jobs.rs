@@ -17,6 +17,7 @@ use super::{State, Store, hint};
 use crate::codec::KeyHasher;
 use crate::error::{Error, FileName, Result};
 use crate::event::Event;
+use crate::lab::Bug;
 use crate::limits::STEP_BYTES;
 use crate::log::FrameReader;
 use crate::manifest::Edit;
@@ -255,7 +256,11 @@ impl Store {
             // Crash: the manifest does not name the file any more; the next open removes it.
             match self.vfs.remove(&format!("{name}")) {
                 Ok(()) => self.event(&Event::Removed { file: name }),
-                Err(error) if error.kind == Kind::NotFound => {}
+                Err(error) if error.kind == Kind::NotFound => {
+                    if self.switches.on(Bug::InputsRemovedEarly) && name == file.name {
+                        self.event(&Event::Removed { file: name });
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }

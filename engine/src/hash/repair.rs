@@ -7,6 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use keelstone_vfs::{Access, File, Kind, Vfs};
 
@@ -243,7 +244,7 @@ impl Salvage<'_> {
             let stop = next.unwrap_or(end);
             self.lose(name, offset, stop - offset, what);
             self.entries_within(live, file, id, offset, stop)?;
-            self.hint_says(live, end, offset, stop)?;
+            self.hint_says(live, file, id, end, offset..stop)?;
             if next.is_none() {
                 return Ok(());
             }
@@ -278,17 +279,33 @@ impl Salvage<'_> {
         Ok(())
     }
 
-    /// Notes the keys that the file's hint places in a damaged range.
-    fn hint_says(&mut self, live: &LiveFile, end: u64, offset: u64, stop: u64) -> Result<()> {
+    /// Looks where the file's hint places keys in a damaged range: keeps what is whole, notes what is not.
+    fn hint_says(
+        &mut self,
+        live: &LiveFile,
+        file: &dyn File,
+        id: FileId,
+        end: u64,
+        range: Range<u64>,
+    ) -> Result<()> {
         let Ok(mut reader) = HintReader::open(self.vfs, self.seed, live.number, end) else {
             return Ok(());
         };
         let mut items = Vec::new();
         while let Ok(true) = reader.next_block(&mut items) {}
-        for item in items.iter().filter(|i| (offset..stop).contains(&u64::from(i.offset))) {
-            let order = (live.age, live.number, u64::from(item.offset));
-            let lost = Newest { order, len: item.len, kind: Kept::Lost };
-            self.offer(item.hash, lost);
+        let mut bytes = Vec::new();
+        for item in items.iter().filter(|item| range.contains(&u64::from(item.offset))) {
+            let offset = u64::from(item.offset);
+            bytes.clear();
+            bytes.try_reserve(item.len as usize)?;
+            bytes.resize(item.len as usize, 0);
+            let count = file.read_at(&mut bytes, offset)?;
+            if let Ok(entry) = decode_entry(&bytes[..count], id, offset) {
+                self.keep(live, &entry);
+                continue;
+            }
+            let order = (live.age, live.number, offset);
+            self.offer(item.hash, Newest { order, len: item.len, kind: Kept::Lost });
         }
         Ok(())
     }

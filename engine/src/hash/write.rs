@@ -142,8 +142,7 @@ impl Store {
     }
 
     fn finish_write(self: &Arc<Self>, seq: u64, durability: Durability, due: bool) -> Result<()> {
-        let wanted = durability == Durability::Durable && !self.switches.on(Bug::WriteNotSynced);
-        if wanted || due {
+        if durability == Durability::Durable || due {
             self.sync_through(seq)?;
         }
         if self.options.inline_work {
@@ -236,6 +235,9 @@ impl Store {
             Ok(_) => Ok(()),
             Err(error) => {
                 writer.broken = !self.switches.on(Bug::AppendAfterFailure);
+                if !writer.broken {
+                    active.log.skip(writer.frame.len() as u64);
+                }
                 Err(self.settle(crate::manifest::Fault::Write(error)))
             }
         }

@@ -1,0 +1,236 @@
+//! Drives a store on a fault disk through a list of operations and notes what was acknowledged.
+//!
+//! Called by the recorder of crash loops, where nothing may fail, and by the fault loops, where things do.
+//! Promise: the history holds every write that was issued and everything that was acknowledged, in order.
+
+use std::sync::Arc;
+
+use keelstone::vfs::{FaultDisk, Trace};
+use keelstone::{Batch, Db, Durability, Entry, ManualClock, Write};
+
+use super::history::History;
+use crate::mirror::{START_MS, collect};
+use crate::model::delete;
+use crate::op::Op;
+use crate::shape::Shape;
+
+/// What a mark in the trace stands for.
+enum Note {
+    Begin(Vec<Write>),
+    End { ok: bool, durable: bool },
+    Synced,
+    Time(u64),
+}
+
+/// A store on a fault disk, and what it acknowledged.
+pub struct Driver {
+    disk: FaultDisk,
+    clock: Arc<ManualClock>,
+    shape: Shape,
+    db: Option<Db>,
+    notes: Vec<Note>,
+    /// How many writes failed.
+    pub failed: usize,
+    /// How many calls failed.
+    pub errors: u64,
+}
+
+/// A run on the fault disk: its trace, and what was acknowledged when.
+pub struct Recording {
+    /// What happened to the disk.
+    pub trace: Trace,
+    /// What was issued and acknowledged.
+    pub history: History,
+    /// How the store was opened.
+    pub shape: Shape,
+}
+
+impl Recording {
+    /// Runs the operations once on a recording disk, from an empty directory to the end.
+    pub fn new(shape: Shape, ops: &[Op]) -> Result<Self, String> {
+        let disk = FaultDisk::recording();
+        let mut driver = Driver::new(disk.clone(), shape);
+        for (n, op) in ops.iter().enumerate() {
+            driver.step(op).map_err(|error| format!("operation {n} {op:?}: {error}"))?;
+        }
+        driver.check_now()?;
+        drop(driver.db.take());
+        let trace = disk.trace();
+        let history = driver.history_of(&trace);
+        Ok(Self { trace, history, shape })
+    }
+
+    /// Whether some line of the trace begins with `verb` and ends with `end`.
+    #[must_use]
+    pub fn count(&self, verb: &str, part: &str) -> usize {
+        let lines = (0..self.trace.len()).filter_map(|op| self.trace.line(op));
+        lines.filter(|line| line.starts_with(verb) && line.contains(part)).count()
+    }
+}
+
+impl Driver {
+    /// A driver whose store is not open yet: the first operation opens it.
+    #[must_use]
+    pub fn new(disk: FaultDisk, shape: Shape) -> Self {
+        let clock = ManualClock::new(START_MS);
+        let (db, notes) = (None, Vec::new());
+        let mut driver = Self { disk, clock, shape, db, notes, failed: 0, errors: 0 };
+        driver.note(Note::Time(START_MS));
+        driver
+    }
+
+    /// The disk.
+    #[must_use]
+    pub const fn disk(&self) -> &FaultDisk {
+        &self.disk
+    }
+
+    /// The store, if it is open.
+    #[must_use]
+    pub const fn db(&self) -> Option<&Db> {
+        self.db.as_ref()
+    }
+
+    /// What the clock shows.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        keelstone::Clock::now_ms(&*self.clock)
+    }
+
+    fn note(&mut self, note: Note) {
+        self.disk.mark(self.notes.len() as u64);
+        self.notes.push(note);
+    }
+
+    /// What happened so far, as if the disk counted notes instead of steps: for a crash at the end.
+    #[must_use]
+    pub fn history(&self) -> History {
+        let marks: Vec<_> = (0..self.notes.len()).map(|n| (n, n as u64)).collect();
+        self.history_at(&marks)
+    }
+
+    /// What happened so far, at the positions of the driver's marks in the trace.
+    #[must_use]
+    pub fn history_of(&self, trace: &Trace) -> History {
+        self.history_at(trace.marks())
+    }
+
+    fn history_at(&self, marks: &[(usize, u64)]) -> History {
+        let mut history = History::new();
+        for (at, mark) in marks {
+            match &self.notes[crate::index(*mark)] {
+                Note::Begin(writes) => history.begin(writes, *at),
+                Note::End { ok, durable } => history.end(*ok, *durable, *at),
+                Note::Synced => history.synced(*at),
+                Note::Time(ms) => history.time(*ms, *at),
+            }
+        }
+        history
+    }
+
+    /// Does one operation; an error is returned and noted, and the next operation may go on.
+    pub fn step(&mut self, op: &Op) -> Result<(), String> {
+        let done = self.open_if_needed().and_then(|db| self.act(&db, op));
+        done.map_err(|error| {
+            self.errors += 1;
+            format!("{error} ({error:?})")
+        })
+    }
+
+    fn open_if_needed(&mut self) -> keelstone::Result<Db> {
+        if let Some(db) = &self.db {
+            return Ok(db.clone());
+        }
+        let vfs = Arc::new(self.disk.clone());
+        let db = Db::open(vfs, self.shape.options(&self.clock))?;
+        self.db = Some(db.clone());
+        Ok(db)
+    }
+
+    fn act(&mut self, db: &Db, op: &Op) -> keelstone::Result<()> {
+        match op {
+            Op::Write { writes, durable } => self.write(db, writes, *durable),
+            Op::Remove(key) => {
+                let there = db.contains(key)?;
+                let durable = self.shape.durability == Durability::Durable;
+                self.issue(vec![delete(key.clone())], durable, there, |_| db.remove(key).map(drop))
+            }
+            Op::Sync => {
+                db.sync()?;
+                self.note(Note::Synced);
+                Ok(())
+            }
+            Op::Compact => db.compact(),
+            Op::Work => db.work().map(drop),
+            Op::Advance(ms) => {
+                self.clock.advance(*ms);
+                self.note(Note::Time(self.now_ms()));
+                Ok(())
+            }
+            Op::Reopen => {
+                let closed = db.close();
+                if closed.is_ok() {
+                    self.note(Note::Synced);
+                }
+                self.db = None;
+                closed
+            }
+            Op::Kill => {
+                self.db = None;
+                Ok(())
+            }
+            Op::Get(key) => db.get(key).map(drop),
+            Op::Scan => db.scan().and_then(collect).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, db: &Db, writes: &[Write], durable: bool) -> keelstone::Result<()> {
+        let mut batch = Batch::new();
+        writes.iter().for_each(|write| {
+            batch.push(write.clone());
+        });
+        let durability = if durable { Durability::Durable } else { Durability::Buffered };
+        self.issue(writes.to_vec(), durable, !writes.is_empty(), |_| {
+            db.write(&batch, durability).map(drop)
+        })
+    }
+
+    /// Notes a write before and after it; one that writes nothing is not noted.
+    fn issue(
+        &mut self,
+        writes: Vec<Write>,
+        durable: bool,
+        noted: bool,
+        run: impl FnOnce(&Self) -> keelstone::Result<()>,
+    ) -> keelstone::Result<()> {
+        if noted {
+            self.note(Note::Begin(writes));
+        }
+        let done = run(self);
+        if noted {
+            self.failed += usize::from(done.is_err());
+            self.note(Note::End { ok: done.is_ok(), durable });
+        }
+        done
+    }
+
+    /// What the open store shows.
+    pub fn entries(&self) -> Option<keelstone::Result<Vec<Entry>>> {
+        self.db.as_ref().map(|db| db.scan().and_then(collect))
+    }
+
+    /// Whether what the open store shows is what was written, failed writes in or out.
+    pub fn check_now(&self) -> Result<(), String> {
+        let Some(entries) = self.entries() else { return Ok(()) };
+        let entries = entries.map_err(|error| format!("scan: {error} ({error:?})"))?;
+        let history = self.history();
+        let all = super::Window { least: history.len(), most: history.len() };
+        history.find(all, &entries, self.now_ms()).map(drop)
+    }
+
+    /// Lets go of the store as a killed process does.
+    pub fn kill(&mut self) {
+        self.db = None;
+    }
+}

@@ -1,0 +1,308 @@
+//! Fails every operation of a run, once and from then on, and every sync in every way that syncs are known to fail.
+//!
+//! Called by the fault tests; calls the driver and the oracle. Promise: a run that passes lost nothing that was
+//! acknowledged, never called a failing disk damaged, and its store was usable again when the disk was.
+
+use keelstone::vfs::fault::{Effect, Fault, SyncFault};
+use keelstone::vfs::{FaultDisk, Kind, PowerCut};
+use keelstone::{Error, Health};
+
+use super::driver::Driver;
+use super::history::{Crash, History};
+use super::oracle::{Case, Depth, Oracle};
+use crate::differential::quietly;
+use crate::op::Op;
+use crate::shape::Shape;
+
+/// After so many failed writes a run writes no more: each doubles the states that are allowed.
+const FAILED_MAX: usize = 5;
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultCounts {
+    /// Runs.
+    pub runs: u64,
+    /// Runs in which some call returned an error.
+    pub told: u64,
+    /// Runs that lasted to the end as if nothing had happened.
+    pub absorbed: u64,
+    /// Runs that ended read-only.
+    pub read_only: u64,
+    /// Runs at whose end a store that had met an error took writes again without a restart.
+    pub healed: u64,
+}
+
+impl FaultCounts {
+    const fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.told += other.told;
+        self.absorbed += other.absorbed;
+        self.read_only += other.read_only;
+        self.healed += other.healed;
+    }
+}
+
+/// Runs `job` for 0, 1, 2, ... on all cores until it says that there is nothing left at this number.
+fn for_all<J>(job: J) -> Result<FaultCounts, String>
+where
+    J: Fn(u64) -> Result<Option<FaultCounts>, String> + Sync,
+{
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8)) as u64;
+    let work = |me: u64| -> Result<FaultCounts, (u64, String)> {
+        let mut counts = FaultCounts::default();
+        let mut at = me;
+        while let Some(part) = quietly(|| job(at)).map_err(|error| (at, error))? {
+            counts.add(&part);
+            at += threads;
+        }
+        Ok(counts)
+    };
+    let work = &work;
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|me| scope.spawn(move || work(me))).collect();
+        handles.into_iter().map(|handle| handle.join().expect("panics are caught")).collect()
+    });
+    let mut counts = FaultCounts::default();
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok(part) => counts.add(&part),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    failures.into_iter().min().map_or(Ok(counts), |(_, text)| Err(text))
+}
+
+/// Every way in which an operation fails.
+fn faults(at: u64) -> impl Iterator<Item = Fault> {
+    let kinds = [Kind::Io, Kind::NoSpace];
+    let effects = [Effect::None, Effect::Partial(1), Effect::Partial(40), Effect::Full];
+    let all = kinds.into_iter().flat_map(move |kind| effects.map(|effect| (kind, effect)));
+    all.flat_map(move |(kind, effect)| {
+        [Fault::once(at, kind).with(effect), Fault::forever(at, kind).with(effect)]
+    })
+}
+
+/// Fails operation 0, 1, 2, ... of the run in every way until a run meets no fault.
+pub fn fail_every_operation(shape: Shape, ops: &[Op]) -> Result<FaultCounts, String> {
+    for_all(|at| {
+        let mut counts = FaultCounts::default();
+        for fault in faults(at) {
+            let one =
+                one_fault(shape, ops, fault).map_err(|error| format!("{fault:?}: {error}"))?;
+            let Some(one) = one else { return Ok(None) };
+            counts.add(&one);
+        }
+        Ok(Some(counts))
+    })
+}
+
+/// One run with one fault; `None` if the run ended before it.
+fn one_fault(shape: Shape, ops: &[Op], fault: Fault) -> Result<Option<FaultCounts>, String> {
+    let disk = FaultDisk::new();
+    disk.inject(fault);
+    let mut driver = Driver::new(disk.clone(), shape);
+    let mut counts = go_through(&mut driver, ops, fault.forever)?;
+    if disk.ops() <= fault.at {
+        return Ok(None);
+    }
+    counts.runs = 1;
+    counts.told = u64::from(driver.errors > 0);
+    counts.absorbed = u64::from(driver.errors == 0);
+    let read_only = counts.read_only > 0;
+    driver.kill();
+    disk.clear_faults();
+    let history = driver.history();
+    let oracle = Oracle::new(&history, shape);
+    let case = |crash| end(&history, crash, driver.now_ms());
+    let power = oracle.judge(&disk.power_cut(&PowerCut::Lost), case(Crash::Power), Depth::Once);
+    power.map_err(|error| format!("then power cut: {error}"))?;
+    // Why: after a failed sync what was buffered may be lost.
+    let crash = if read_only { Crash::Power } else { Crash::Kill };
+    let kill = oracle.judge(&disk.kill(), case(crash), Depth::Once);
+    kill.map_err(|error| format!("then killed: {error}"))?;
+    Ok(Some(counts))
+}
+
+/// What is allowed after the end of a run.
+fn end(history: &History, crash: Crash, now_ms: u64) -> Case {
+    let window = |crash| history.window(crash, usize::MAX);
+    Case { window: window(crash), later: window(Crash::Power), now_ms }
+}
+
+/// All operations, whatever fails; what can be read must be right, and no failure may be called damage.
+fn go_through(driver: &mut Driver, ops: &[Op], forever: bool) -> Result<FaultCounts, String> {
+    let mut counts = FaultCounts::default();
+    for (n, op) in ops.iter().enumerate() {
+        let writes = matches!(op, Op::Write { .. } | Op::Remove(_));
+        if writes && driver.failed >= FAILED_MAX {
+            continue;
+        }
+        let at = |error| format!("operation {n} {op}: {error}");
+        let done = driver.step(op);
+        if let Err(error) = &done {
+            not_damage(error).map_err(at)?;
+            look(driver).map_err(at)?;
+            if !forever {
+                go_on(driver, &mut counts).map_err(at)?;
+            }
+        } else if matches!(op, Op::Reopen | Op::Kill | Op::Compact) {
+            look(driver).map_err(at)?;
+        }
+    }
+    look(driver)?;
+    Ok(counts)
+}
+
+/// A failure is over: the store takes writes again at once, or is read-only until it is opened again.
+fn go_on(driver: &mut Driver, counts: &mut FaultCounts) -> Result<(), String> {
+    if driver.db().is_some_and(|db| db.health() == Health::ReadOnly) {
+        counts.read_only = 1;
+        return refuses(driver);
+    }
+    let late = Op::Write { writes: vec![crate::model::put("late", "1")], durable: true };
+    driver.step(&late).map_err(|error| format!("the fault is over, but: {error}"))?;
+    counts.healed = 1;
+    Ok(())
+}
+
+fn look(driver: &Driver) -> Result<(), String> {
+    match driver.check_now() {
+        Err(error) if error.starts_with("scan: ") => not_damage(&error),
+        other => other,
+    }
+}
+
+fn not_damage(error: &str) -> Result<(), String> {
+    if error.contains("Corrupt") || error.contains("panic") {
+        return Err(format!("a failing disk is not damage: {error}"));
+    }
+    Ok(())
+}
+
+/// Every way in which a sync fails.
+const SYNC_FAULTS: [SyncFault; 4] =
+    [SyncFault::Dropped, SyncFault::Late, SyncFault::Reverted, SyncFault::PerHandle];
+
+/// Fails sync 0, 1, 2, ... of the run in every way until a run meets no fault.
+pub fn fail_every_sync(shape: Shape, ops: &[Op]) -> Result<FaultCounts, String> {
+    for_all(|at| {
+        let mut counts = FaultCounts::default();
+        for fault in SYNC_FAULTS {
+            let one = one_sync_fault(shape, ops, at, fault);
+            let one = one.map_err(|error| format!("sync {at} {fault:?}: {error}"))?;
+            let Some(one) = one else { return Ok(None) };
+            counts.add(&one);
+        }
+        Ok(Some(counts))
+    })
+}
+
+fn one_sync_fault(
+    shape: Shape,
+    ops: &[Op],
+    at: u64,
+    fault: SyncFault,
+) -> Result<Option<FaultCounts>, String> {
+    let disk = FaultDisk::recording();
+    disk.fail_sync(at, fault);
+    let mut driver = Driver::new(disk.clone(), shape);
+    let mut closing = false;
+    for op in ops {
+        if driver.step(op).is_err() {
+            closing = *op == Op::Reopen;
+            break;
+        }
+    }
+    if disk.syncs() <= at {
+        return Ok(None);
+    }
+    let mut counts = FaultCounts { runs: 1, ..FaultCounts::default() };
+    counts.told += u64::from(driver.errors > 0);
+    counts.absorbed += u64::from(driver.errors == 0);
+    if driver.errors > 0 && !closing && driver.db().is_some() {
+        // Why: nothing depends on the output of a merge that was not published; it is thrown away.
+        if failed_syncs(&disk).iter().all(|name| name.ends_with(".seg") || name.ends_with(".hint"))
+        {
+            go_on(&mut driver, &mut counts)?;
+        } else {
+            refuses(&driver)?;
+            counts.read_only = 1;
+        }
+        let _fails_as_it_likes = driver.step(&Op::Reopen);
+    }
+    driver.kill();
+    never_again(&disk)?;
+    let history = driver.history();
+    let oracle = Oracle::new(&history, shape);
+    let mut case = end(&history, Crash::Power, driver.now_ms());
+    if fault == SyncFault::Late {
+        // Why: the disk said that it had synced, and had not. What was acknowledged may be lost; it must not be wrong.
+        case.window.least = 0;
+        oracle.right_or_refused(&disk.power_cut(&PowerCut::Lost), case)?;
+    } else {
+        let power = oracle.judge(&disk.power_cut(&PowerCut::Lost), case, Depth::Once);
+        power.map_err(|error| format!("then power cut: {error}"))?;
+    }
+    let killed = disk.kill();
+    let opened = oracle.right_or_refused(&killed, case);
+    if fault == SyncFault::Late && opened.is_err() {
+        // Why: the error that was due was told to this open; the next one finds the disk at peace.
+        oracle.right_or_refused(&killed, case).map_err(|error| format!("killed twice: {error}"))?;
+    } else {
+        opened.map_err(|error| format!("then killed: {error}"))?;
+    }
+    // Why: the cache may show what the medium lacks; nothing that reads it can know. But it must not be wrong.
+    let again = killed.power_cut(&PowerCut::Lost);
+    oracle.right_or_refused(&again, case).map_err(|e| format!("killed, power cut: {e}"))?;
+    Ok(Some(counts))
+}
+
+/// After a failed sync the store takes no write, says why, and goes on reading.
+fn refuses(driver: &Driver) -> Result<(), String> {
+    let Some(db) = driver.db().cloned() else { return Ok(()) };
+    crate::mirror::same("health", &db.health(), &Health::ReadOnly)?;
+    let refused = Some(Error::ReadOnly { after_failed_sync: true });
+    crate::mirror::same("put", &db.put("x", "y").err(), &refused)?;
+    crate::mirror::same("delete", &db.delete("x").err(), &refused)?;
+    crate::mirror::same("sync", &db.sync().err(), &refused)?;
+    crate::mirror::same("compact", &db.compact().err(), &refused)?;
+    match driver.check_now() {
+        // Why: a sync that reverted the cache has taken away what was not durable; the store may say so.
+        Err(error) if error.contains("Corrupt") => {}
+        other => other?,
+    }
+    Ok(())
+}
+
+/// The syncs of files in the trace, each with the file's name and whether it failed.
+fn syncs(disk: &FaultDisk) -> Vec<(String, bool)> {
+    let trace = disk.trace();
+    let lines = (0..trace.len()).filter_map(|op| trace.line(op));
+    let sync = |line: String| {
+        let mut words = line.strip_prefix("sync ")?.split(' ');
+        let name = words.next()?.to_owned();
+        let fate = words.nth(1);
+        Some((name, matches!(fate, Some("dropped" | "reverted" | "per-handle"))))
+    };
+    lines.filter_map(sync).collect()
+}
+
+/// The files whose sync failed.
+fn failed_syncs(disk: &FaultDisk) -> Vec<String> {
+    syncs(disk).into_iter().filter(|(_, failed)| *failed).map(|(name, _)| name).collect()
+}
+
+/// A file whose sync failed is never synced again by the same open store.
+fn never_again(disk: &FaultDisk) -> Result<(), String> {
+    let mut failed: Vec<String> = Vec::new();
+    for (name, fails) in syncs(disk) {
+        if failed.contains(&name) {
+            return Err(format!("the failed sync of {name} was tried again"));
+        }
+        if fails {
+            failed.push(name);
+        }
+    }
+    Ok(())
+}

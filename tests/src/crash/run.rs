@@ -1,0 +1,71 @@
+//! The operations that the crash and fault loops go through: one run that holds everything, and seeded ones.
+//!
+//! Promise: small, so that every byte can be tried; a test checks that the trace holds each ingredient.
+
+use crate::mirror::START_MS;
+use crate::model::{delete, put, put_until};
+use crate::op::{Generator, Op, value};
+use crate::rng::Rng;
+use crate::shape::Shape;
+
+/// How the stores of the crash loops are opened.
+pub const CRASH_SHAPE: Shape =
+    Shape { segment_bytes: 1024, grace_ms: 0, manifest_bytes: 900, ..Shape::TINY };
+
+fn write(write: keelstone::Write, durable: bool) -> Op {
+    Op::Write { writes: vec![write], durable }
+}
+
+/// Open, 20 puts, overwrite, delete, expiry, batch, rotation, hint, merge, manifest switch, close.
+#[must_use]
+pub fn the_run() -> Vec<Op> {
+    let mut ops = Vec::new();
+    let key = |n: u64| format!("k{n:02}");
+    let mut id = 0;
+    let mut next = |len| {
+        id += 1;
+        value(id, len)
+    };
+    for n in 0..20 {
+        // Every third waits for the sync of a later one, so that logs rotate with unsynced writes in both.
+        ops.push(write(put(key(n), next(24)), n % 3 == 0));
+    }
+    ops.push(Op::Sync);
+    ops.extend((0..3).map(|_| Op::Work));
+    for n in 0..12 {
+        ops.push(write(put(key(n), next(24)), n % 4 == 3));
+    }
+    ops.push(write(delete(key(1)), false));
+    ops.push(write(delete(key(15)), true));
+    ops.push(write(put_until(key(2), next(10), START_MS + 50), false));
+    ops.push(write(put_until("later", next(10), START_MS + 50_000), true));
+    let batch = vec![put("a", next(12)), delete(key(3)), put(key(4), next(12))];
+    ops.push(Op::Write { writes: batch, durable: false });
+    ops.push(Op::Advance(100));
+    ops.extend((0..12).map(|_| Op::Work));
+    ops.push(write(put(key(5), next(20)), false));
+    ops.push(Op::Reopen);
+    ops.push(write(put(key(6), next(20)), false));
+    ops.push(write(delete("a"), false));
+    ops.push(Op::Compact);
+    ops.push(write(put(key(7), next(20)), true));
+    ops.push(write(delete(key(8)), false));
+    ops.push(Op::Reopen);
+    ops
+}
+
+/// A run of `count` operations from a seed, with a shape from the same seed.
+#[must_use]
+pub fn seeded_run(seed: u64, count: usize) -> (Shape, Vec<Op>) {
+    let mut rng = Rng::new(seed);
+    let shape = Shape {
+        segment_bytes: *rng.pick(&[1024, 2048]),
+        inline_work: rng.percent(30),
+        equal_hashes: rng.percent(20),
+        dead_percent: *rng.pick(&[1, 30, 50]),
+        ..CRASH_SHAPE
+    };
+    let keys = *rng.pick(&[3, 8, 15]);
+    let mut generator = Generator::new(Rng::new(rng.bits()), keys, START_MS);
+    (shape, (0..count).map(|_| generator.crash_op()).collect())
+}

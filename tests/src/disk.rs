@@ -1,0 +1,62 @@
+//! The disks that a test runs on, each as a `Vfs` that keeps its bytes while the value lives.
+
+use std::sync::Arc;
+
+use keelstone::vfs::{MemoryDisk, NativeDisk, Vfs};
+use tempfile::TempDir;
+
+/// A disk; a clone is the same disk.
+#[derive(Clone)]
+pub struct Disk {
+    vfs: Arc<dyn Vfs>,
+    _dir: Option<Arc<TempDir>>,
+}
+
+/// Which disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskKind {
+    /// In memory.
+    Memory,
+    /// A temporary directory of the operating system.
+    Native,
+}
+
+impl Disk {
+    /// An empty disk in memory.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self { vfs: Arc::new(MemoryDisk::new()), _dir: None }
+    }
+
+    /// An empty temporary directory, removed with the last clone.
+    ///
+    /// # Panics
+    /// If the operating system gives none.
+    #[must_use]
+    pub fn native() -> Self {
+        let dir = TempDir::with_prefix("keelstone-test").expect("a temporary directory");
+        let vfs = NativeDisk::open(dir.path()).expect("the directory can be opened");
+        Self { vfs: Arc::new(vfs), _dir: Some(Arc::new(dir)) }
+    }
+
+    /// An empty disk of a kind.
+    #[must_use]
+    pub fn new(kind: DiskKind) -> Self {
+        match kind {
+            DiskKind::Memory => Self::memory(),
+            DiskKind::Native => Self::native(),
+        }
+    }
+
+    /// Wraps another disk.
+    #[must_use]
+    pub fn of(vfs: Arc<dyn Vfs>) -> Self {
+        Self { vfs, _dir: None }
+    }
+
+    /// The disk as the engine takes it.
+    #[must_use]
+    pub fn vfs(&self) -> Arc<dyn Vfs> {
+        Arc::clone(&self.vfs)
+    }
+}

@@ -1,0 +1,198 @@
+//! The operations of seeded runs, and the generator that makes lists of them.
+//!
+//! Called by the mirror and the crash loops. Promise: an operation carries everything it needs, so a list from which
+//! some are left out is still a list that can be run: that is what shrinking needs.
+
+use core::fmt;
+
+use keelstone::Write;
+
+use crate::model::{delete, put, put_until};
+use crate::rng::Rng;
+use crate::text::show;
+
+/// Something that is done to a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Writes one batch.
+    Write {
+        /// Its writes.
+        writes: Vec<Write>,
+        /// Whether it is synced.
+        durable: bool,
+    },
+    /// Takes a key away and hears whether it was there.
+    Remove(Vec<u8>),
+    /// Reads a key in every way there is.
+    Get(Vec<u8>),
+    /// Reads everything, and the count.
+    Scan,
+    /// Takes a snapshot.
+    Snapshot,
+    /// Reads the n-th open snapshot.
+    ReadSnapshot(usize),
+    /// Drops the n-th open snapshot.
+    DropSnapshot(usize),
+    /// Begins a scan and reads one entry of it.
+    BeginScan,
+    /// Reads the rest of the n-th begun scan.
+    EndScan(usize),
+    /// Makes everything durable.
+    Sync,
+    /// Does all the work there is.
+    Compact,
+    /// One bounded step of due work.
+    Work,
+    /// Takes a job, unless one is held.
+    TakeJob,
+    /// Runs one step of the held job.
+    StepJob,
+    /// Hands the held job back.
+    GiveJob,
+    /// Lets time go by.
+    Advance(u64),
+    /// Closes the store and opens it.
+    Reopen,
+    /// Drops the store as a killed process does and opens it.
+    Kill,
+    /// Reads the log from so many sequences ago.
+    LogFrom(u64),
+    /// Checks every byte.
+    Verify,
+    /// Copies the store and looks at the copy.
+    Backup,
+    /// Opens the store for reading only, looks, and opens it for writing again.
+    ReadOnly,
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write { writes, durable } => {
+                f.write_str(if *durable { "write durable" } else { "write" })?;
+                writes.iter().try_for_each(|write| match write {
+                    Write::Put { key, value, expires_ms } => {
+                        write!(f, " {}={}", show(key), brief(value))?;
+                        expires_ms.map_or(Ok(()), |ms| write!(f, "@{ms}"))
+                    }
+                    Write::Delete { key } => write!(f, " -{}", show(key)),
+                })
+            }
+            Self::Remove(key) => write!(f, "remove {}", show(key)),
+            Self::Get(key) => write!(f, "get {}", show(key)),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+/// A value by its beginning and its length.
+#[must_use]
+pub fn brief(value: &[u8]) -> String {
+    let head = value.split(|b| *b == b'.').next().unwrap_or_default();
+    format!("{}({})", show(head), value.len())
+}
+
+/// The value of write number `id`: no two writes of a run have the same, unless it is empty.
+#[must_use]
+pub fn value(id: u64, len: usize) -> Vec<u8> {
+    format!("v{id}.").bytes().cycle().take(len).collect()
+}
+
+/// Makes lists of operations from a seed.
+pub struct Generator {
+    rng: Rng,
+    keys: u64,
+    next_id: u64,
+    time_ms: u64,
+}
+
+impl Generator {
+    /// A generator over `keys` different keys, at `time_ms`.
+    #[must_use]
+    pub const fn new(rng: Rng, keys: u64, time_ms: u64) -> Self {
+        Self { rng, keys, next_id: 1, time_ms }
+    }
+
+    /// A key: short and long ones, one the prefix of another.
+    fn key(&mut self) -> Vec<u8> {
+        let n = self.rng.below(self.keys);
+        match n % 7 {
+            0 => format!("k{n}").into_bytes(),
+            1 => vec![b'x'; usize::try_from(n).expect("few keys") + 1],
+            2 => [&[0xff, 0x00, b'\n'][..], n.to_string().as_bytes()].concat(),
+            _ => format!("key-{n:04}").into_bytes(),
+        }
+    }
+
+    fn write(&mut self) -> Write {
+        let key = self.key();
+        let id = self.next_id;
+        self.next_id += 1;
+        let len = match self.rng.below(20) {
+            0 => 0,
+            1 => 400 + self.rng.index(900),
+            _ => 8 + self.rng.index(90),
+        };
+        match self.rng.below(10) {
+            0..=2 => delete(key),
+            3 => put_until(key, value(id, len), self.time_ms + self.rng.below(60)),
+            4 => put_until(key, value(id, len), self.time_ms + 500 + self.rng.below(5000)),
+            _ => put(key, value(id, len)),
+        }
+    }
+
+    fn writes(&mut self) -> Op {
+        let count = if self.rng.percent(15) { self.rng.below(6) } else { 1 };
+        let writes = (0..count).map(|_| self.write()).collect();
+        Op::Write { writes, durable: self.rng.percent(30) }
+    }
+
+    fn advance(&mut self) -> Op {
+        let ms = if self.rng.percent(20) { self.rng.below(3000) } else { self.rng.below(30) };
+        self.time_ms += ms;
+        Op::Advance(ms)
+    }
+
+    /// The next operation of a run that touches everything.
+    pub fn op(&mut self) -> Op {
+        match self.rng.below(200) {
+            0..=79 => self.writes(),
+            80..=87 => Op::Remove(self.key()),
+            88..=111 => Op::Get(self.key()),
+            112..=117 => Op::Scan,
+            118..=121 => Op::Snapshot,
+            122..=127 => Op::ReadSnapshot(self.rng.index(4)),
+            128..=131 => Op::DropSnapshot(self.rng.index(4)),
+            132..=134 => Op::BeginScan,
+            135..=138 => Op::EndScan(self.rng.index(4)),
+            139..=144 => Op::Sync,
+            145..=146 => Op::Compact,
+            147..=160 => Op::Work,
+            161..=165 => Op::TakeJob,
+            166..=176 => Op::StepJob,
+            177..=180 => Op::GiveJob,
+            181..=187 => self.advance(),
+            188..=190 => Op::Reopen,
+            191..=193 => Op::Kill,
+            194..=195 => Op::LogFrom(self.rng.below(40)),
+            196 => Op::Verify,
+            197 => Op::Backup,
+            198 => Op::ReadOnly,
+            _ => Op::Scan,
+        }
+    }
+
+    /// The next operation of a run whose power is cut: writes, syncs, work, reopening.
+    pub fn crash_op(&mut self) -> Op {
+        match self.rng.below(100) {
+            0..=54 => self.writes(),
+            55..=62 => Op::Sync,
+            63..=68 => Op::Compact,
+            69..=88 => Op::Work,
+            89..=94 => self.advance(),
+            95..=96 => Op::Reopen,
+            97 => Op::Kill,
+            _ => Op::Remove(self.key()),
+        }
+    }
+}

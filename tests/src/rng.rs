@@ -1,0 +1,64 @@
+//! The one source of randomness of the tests: a splitmix64 generator, so that a seed repeats everything.
+//!
+//! Called by the generators of operations and by the samplers. Promise: the same seed gives the same numbers on
+//! every machine and in every version.
+
+/// A stream of numbers that follows from its seed.
+#[derive(Clone, Debug)]
+pub struct Rng(u64);
+
+impl Rng {
+    /// The stream of `seed`.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`, which must not be 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        assert!(end > 0, "nothing is below 0");
+        self.bits() % end
+    }
+
+    /// An index into something with `len` items.
+    pub fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(len as u64)).expect("it is below a usize")
+    }
+
+    /// Whether an event with this chance happens.
+    pub fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    /// One of the items.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.index(items.len())]
+    }
+}
+
+/// The seeds of a test: `first..first + count`, or the one in `KEELSTONE_SEED`.
+///
+/// # Panics
+/// If `KEELSTONE_SEED` is not a number.
+#[must_use]
+pub fn seeds(first: u64, count: u64) -> Vec<u64> {
+    match std::env::var("KEELSTONE_SEED") {
+        Ok(text) => vec![text.parse().expect("KEELSTONE_SEED is a whole number")],
+        Err(_) => (first..first + count).collect(),
+    }
+}
+
+/// The command that repeats one seed of one test.
+#[must_use]
+pub fn repeat(binary: &str, test: &str, seed: u64) -> String {
+    format!("KEELSTONE_SEED={seed} cargo test -p keelstone-tests --test {binary} -- {test}")
+}

@@ -1,0 +1,118 @@
+//! Every byte is cut off and every bit is turned, in every file of a small closed store.
+
+use keelstone_tests::damage::{Damage, Sample, Verdict};
+use keelstone_tests::differential::quietly;
+
+/// What became of all the damage.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outcome {
+    tried: u64,
+    harmless: u64,
+    refused: u64,
+    partly: u64,
+}
+
+fn judge(sample: &Sample, file: &str, damage: &Damage) -> Result<Verdict, String> {
+    let image = sample.damaged(file, damage);
+    let whole = || {
+        sample.dump(&image, file);
+        let read = sample.read(&image)?;
+        let sound = sample.verify(&image, read)?;
+        if sound && matches!(damage, Damage::Flip(..)) && file != "RESERVE" {
+            return Err("verify does not notice".to_owned());
+        }
+        sample.repair(&image, read)?;
+        Ok(read)
+    };
+    quietly(whole).map_err(|error| format!("{file} {damage:?}: {error}"))
+}
+
+/// Tries all of it on all cores; fails with the first of the list that fails.
+fn all(sample: &Sample, list: &[(String, Damage)]) -> Outcome {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let work = |me: usize| -> Result<Outcome, (usize, String)> {
+        let mut outcome = Outcome::default();
+        for (n, (file, damage)) in list.iter().enumerate().filter(|(n, _)| n % threads == me) {
+            outcome.tried += 1;
+            match judge(sample, file, damage).map_err(|error| (n, error))? {
+                Verdict::Harmless => outcome.harmless += 1,
+                Verdict::Refused => outcome.refused += 1,
+                Verdict::Partly => outcome.partly += 1,
+            }
+        }
+        Ok(outcome)
+    };
+    let work = &work;
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|me| scope.spawn(move || work(me))).collect();
+        handles.into_iter().map(|handle| handle.join().expect("panics are caught")).collect()
+    });
+    let mut outcome = Outcome::default();
+    let mut failures = Vec::new();
+    for result in results {
+        match result {
+            Ok(part) => {
+                outcome.tried += part.tried;
+                outcome.harmless += part.harmless;
+                outcome.refused += part.refused;
+                outcome.partly += part.partly;
+            }
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if let Some((_, text)) = failures.into_iter().min() {
+        panic!("{text}");
+    }
+    outcome
+}
+
+#[test]
+fn every_cut_of_every_file_is_right_or_refused() {
+    let sample = Sample::new();
+    let cuts = |(file, bytes): (&String, &Vec<u8>)| -> Vec<(String, Damage)> {
+        (0..bytes.len()).map(|len| (file.clone(), Damage::Cut(len))).collect()
+    };
+    let list: Vec<_> = sample.image.iter().flat_map(cuts).collect();
+    let outcome = all(&sample, &list);
+    println!("cuts: {outcome:?}");
+    assert!(outcome.refused > 1000, "{outcome:?}");
+}
+
+#[test]
+fn every_flipped_bit_of_every_file_is_right_or_refused() {
+    let sample = Sample::new();
+    let flips = |(file, bytes): (&String, &Vec<u8>)| -> Vec<(String, Damage)> {
+        let bits = (0..bytes.len()).flat_map(|at| (0..8).map(move |bit| Damage::Flip(at, bit)));
+        bits.map(|damage| (file.clone(), damage)).collect()
+    };
+    let list: Vec<_> = sample.image.iter().flat_map(flips).collect();
+    let outcome = all(&sample, &list);
+    println!("flips: {outcome:?}");
+    assert!(outcome.refused + outcome.partly > 10_000, "{outcome:?}");
+}
+
+// A backup restored in part: a file is gone, or has the bytes of another.
+#[test]
+fn missing_and_swapped_files_are_right_or_refused() {
+    let sample = Sample::new();
+    let mut list = Vec::new();
+    for file in sample.image.keys() {
+        list.push((file.clone(), Damage::Remove));
+        let others = sample.image.keys().filter(|other| *other != file);
+        list.extend(others.map(|other| (file.clone(), Damage::Swap(other.clone()))));
+    }
+    let outcome = all(&sample, &list);
+    println!("files: {outcome:?}");
+    assert!(outcome.refused > 20, "{outcome:?}");
+}
+
+#[test]
+fn undamaged_store_is_harmless_and_every_byte_of_a_record_matters() {
+    let sample = Sample::new();
+    let read = sample.read(&sample.image).unwrap();
+    assert_eq!(read, Verdict::Harmless);
+    assert!(sample.verify(&sample.image, read).unwrap(), "verify finds damage where there is none");
+    let log = sample.image.keys().find(|name| name.ends_with(".log")).unwrap();
+    let image = sample.damaged(log, &Damage::Flip(120, 3));
+    assert_ne!(sample.read(&image), Ok(Verdict::Harmless), "a flipped bit went unnoticed");
+}

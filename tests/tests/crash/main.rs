@@ -1,0 +1,20 @@
+//! What is left of a store when it is killed, loses power, meets failing disks, or finds its files damaged.
+//!
+//! Every loop is exhaustive over what its test says, or sampled from seeds; which of the two is in the test's name or
+//! above it. Nothing here waits, and nothing is random but from a seed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::print_stdout,
+    reason = "tests have std, stop with a panic where they cannot go on, and print what they counted"
+)]
+
+mod badger;
+mod bitcask;
+mod bugs;
+mod damage;
+mod faults;
+mod merges;
+mod run;
+mod space;

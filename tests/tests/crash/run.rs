@@ -1,0 +1,97 @@
+//! The run that holds everything, and seeded ones, crashed at every point.
+
+use keelstone::vfs::FaultDisk;
+use keelstone_tests::crash::{
+    Budget, CRASH_SHAPE, Counts, Depth, Recording, explore, seeded_run, the_run,
+};
+use keelstone_tests::rng::{repeat, seeds};
+use keelstone_tests::shape::Shape;
+
+fn record(shape: Shape) -> Recording {
+    Recording::new(shape, &the_run()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn told(title: &str, counts: &Counts) {
+    println!(
+        "{title}: points={} states={} distinct={} second={} seeded={}",
+        counts.points, counts.states, counts.distinct, counts.second, counts.seeded
+    );
+}
+
+#[test]
+fn the_run_holds_every_ingredient() {
+    let recording = record(CRASH_SHAPE);
+    let least = |what: &str, verb: &str, part: &str, least: usize| {
+        let count = recording.count(verb, part);
+        assert!(count >= least, "{what}: {count} of `{verb} ... {part}`\n{:?}", recording.trace);
+    };
+    least("open", "create", "CURRENT", 1);
+    least("rotation", "create", ".log", 4);
+    least("hint", "create", ".hint", 3);
+    least("merge", "create", ".seg", 1);
+    least("merge inputs go", "remove", ".log", 2);
+    least("manifest", "create", ".manifest", 2);
+    least("manifest goes", "remove", ".manifest", 1);
+    least("current", "write", "CURRENT", 2);
+    least("directory", "sync_dir", "", 5);
+    assert!(recording.history.len() >= 40, "writes: {}", recording.history.len());
+    let keys = recording.history.last().len();
+    assert!(keys >= 15, "only {keys} keys are left at the end");
+}
+
+// Exhaustive over points and kinds of cuts, every file torn at every byte; 1,000 seeded subsets besides.
+#[test]
+fn every_byte_of_the_run_and_every_cut() {
+    let counts = explore(&record(CRASH_SHAPE), &Budget::FULL).unwrap_or_else(|e| panic!("{e}"));
+    told("every byte", &counts);
+    assert!(counts.seeded >= 1000 && counts.points >= 5000, "{counts:?}");
+    assert!(counts.second > counts.distinct, "no recovery was crashed: {counts:?}");
+}
+
+#[test]
+fn every_operation_of_the_run_with_equal_hashes() {
+    let shape = Shape { equal_hashes: true, ..CRASH_SHAPE };
+    let budget = Budget { depth: Depth::Twice, ..Budget::OPERATIONS };
+    let counts = explore(&record(shape), &budget).unwrap_or_else(|e| panic!("{e}"));
+    told("equal hashes", &counts);
+    assert!(counts.second > counts.distinct, "no recovery was crashed: {counts:?}");
+}
+
+// Recovery, use and a merge crashed at every step with every kind of cut, after a kill and after power cuts.
+#[test]
+fn every_cut_of_every_recovery() {
+    let budget = Budget { tear_every: 0, seeded: 0, depth: Depth::Through, ..Budget::OPERATIONS };
+    let counts = explore(&record(CRASH_SHAPE), &budget).unwrap_or_else(|e| panic!("{e}"));
+    told("every recovery", &counts);
+    assert!(counts.second > 20 * counts.distinct, "recoveries have no cuts: {counts:?}");
+}
+
+// Sampled: seeded runs, every operation of each, every kind of cut, files torn at every 13th byte, some subsets.
+#[test]
+fn seeded_runs_are_crashed_at_every_operation() {
+    let mut counts = Counts::default();
+    for seed in seeds(1, 40) {
+        let (shape, ops) = seeded_run(seed, 60);
+        let part = Recording::new(shape, &ops)
+            .and_then(|recording| explore(&recording, &Budget { seed, ..Budget::OPERATIONS }));
+        counts.add(&part.unwrap_or_else(|error| {
+            let command = repeat("crash", "seeded_runs_are_crashed_at_every_operation", seed);
+            panic!("seed {seed}: {error}\n  {shape:?}\n  repeat: {command}")
+        }));
+    }
+    told("seeded runs", &counts);
+}
+
+// The oracle itself: a store that never syncs must be caught, or the loops show nothing.
+#[test]
+fn disk_that_lies_about_syncs_is_noticed() {
+    let disk = FaultDisk::recording();
+    disk.lie(true);
+    let mut driver = keelstone_tests::crash::Driver::new(disk.clone(), CRASH_SHAPE);
+    the_run().iter().for_each(|op| driver.step(op).unwrap());
+    driver.kill();
+    let (trace, shape) = (disk.trace(), CRASH_SHAPE);
+    let history = driver.history_of(&trace);
+    let recording = Recording { trace, history, shape };
+    assert!(explore(&recording, &Budget::OPERATIONS).is_err(), "nobody noticed");
+}

@@ -1,0 +1,129 @@
+//! The disk is full and has room again: without a restart, whatever fills it.
+
+use std::sync::Arc;
+
+use keelstone::vfs::{FaultDisk, PowerCut, Vfs};
+use keelstone::{Db, Error, Health, ManualClock};
+use keelstone_tests::crash::CRASH_SHAPE;
+use keelstone_tests::mirror::{START_MS, collect};
+use keelstone_tests::shape::Shape;
+
+const SHAPE: Shape =
+    Shape { segment_bytes: 4096, reserve_bytes: 16 << 10, inline_work: true, ..CRASH_SHAPE };
+
+fn open(disk: &FaultDisk, shape: Shape) -> Db {
+    let clock = ManualClock::new(START_MS);
+    Db::open(Arc::new(disk.clone()), shape.options(&clock)).unwrap()
+}
+
+/// Puts keys until the disk is full; returns how many were acknowledged.
+fn fill(db: &Db) -> u64 {
+    for n in 0..100_000_u64 {
+        match db.put(format!("k{n:05}"), [b'x'; 100]) {
+            Ok(()) => {}
+            Err(Error::OutOfSpace) => return n,
+            Err(error) => panic!("put {n}: {error:?}"),
+        }
+    }
+    panic!("the disk is never full");
+}
+
+// LevelDB, RocksDB #919, #8217, #9762, #11643, Harper 2026, fjall (hashi #1008): full once, refused until a restart.
+#[test]
+fn rocksdb_919_full_disk_heals_when_space_returns() {
+    for limit in (60..100).map(|kib: u64| kib * 1024 + kib * 37) {
+        let disk = FaultDisk::new();
+        disk.limit_space(Some(limit));
+        let db = open(&disk, SHAPE);
+        let acked = fill(&db);
+        assert_eq!(db.health(), Health::OutOfSpace, "limit {limit}");
+        assert_eq!(db.len().unwrap(), acked);
+        assert_eq!(db.get("k00000").unwrap().as_deref(), Some(&[b'x'; 100][..]));
+        assert_eq!(db.scan().and_then(collect).unwrap().len() as u64, acked);
+        disk.limit_space(None);
+        db.put("again", "1").unwrap_or_else(|error| panic!("limit {limit}: {error:?}"));
+        assert_eq!(db.health(), Health::Healthy, "limit {limit}");
+        db.sync().unwrap();
+        let lost = disk.power_cut(&PowerCut::Lost);
+        drop(db);
+        for after in [disk.kill(), lost] {
+            let db = open(&after, SHAPE);
+            assert_eq!(db.len().unwrap(), acked + 1, "limit {limit}");
+        }
+    }
+}
+
+/// Does all the work that fits.
+fn work(db: &Db) {
+    for _ in 0..10_000 {
+        if !db.work().unwrap_or(false) {
+            return;
+        }
+    }
+    panic!("work does not end");
+}
+
+#[test]
+fn deletes_and_merges_make_room_on_a_full_disk() {
+    for limit in (80..120_u64).map(|kib| kib << 10) {
+        let disk = FaultDisk::new();
+        disk.limit_space(Some(limit));
+        let db = open(&disk, SHAPE);
+        let acked = fill(&db);
+        let mut deleted = 0;
+        while db.put("again", "1").is_err() {
+            assert!(deleted + 20 < acked, "limit {limit}: {} bytes are used", disk.space_used());
+            for _ in 0..20 {
+                db.delete(format!("k{deleted:05}"))
+                    .unwrap_or_else(|e| panic!("limit {limit}: delete {deleted} of {acked}: {e}"));
+                deleted += 1;
+            }
+            work(&db);
+        }
+        assert_eq!(db.health(), Health::Healthy, "limit {limit}");
+        drop(db);
+        let db = open(&disk.kill(), SHAPE);
+        assert_eq!(db.len().unwrap(), acked - deleted + 1, "limit {limit}");
+    }
+}
+
+#[test]
+fn full_disk_at_every_size_loses_nothing() {
+    let shape = Shape { reserve_bytes: 0, ..CRASH_SHAPE };
+    for limit in (0..12_000_u64).step_by(61) {
+        let disk = FaultDisk::new();
+        disk.limit_space(Some(limit));
+        let clock = ManualClock::new(START_MS);
+        let opened = Db::open(Arc::new(disk.clone()), shape.options(&clock));
+        let acked = match &opened {
+            Ok(db) => fill(db),
+            Err(Error::OutOfSpace) => 0,
+            Err(error) => panic!("limit {limit}: {error:?}"),
+        };
+        drop(opened);
+        disk.limit_space(None);
+        for after in [disk.kill(), disk.power_cut(&PowerCut::Kept)] {
+            let db = open(&after, shape);
+            let len = db.len().unwrap();
+            assert!(len == acked || len == acked + 1, "limit {limit}: {len} of {acked}");
+            db.put("again", "1").unwrap();
+        }
+    }
+}
+
+// A reserve is bytes that were really written: when it is given up, the disk has that much more room.
+#[test]
+fn reserve_is_there_given_up_and_built_again() {
+    let disk = FaultDisk::new();
+    let db = open(&disk, SHAPE);
+    db.put("a", "1").unwrap();
+    let reserve = |disk: &FaultDisk| disk.list("").unwrap().contains(&"RESERVE".to_owned());
+    assert!(reserve(&disk), "there is no reserve");
+    assert!(disk.space_used() >= SHAPE.reserve_bytes);
+    disk.limit_space(Some(disk.space_used()));
+    fill(&db);
+    assert!(!reserve(&disk), "the reserve is kept on a full disk");
+    disk.limit_space(None);
+    db.put("b", "2").unwrap();
+    assert!(reserve(&disk), "the reserve is not built again");
+}

@@ -1,0 +1,72 @@
+//! Seeded runs of the store beside the model; at their end they prove that enough happened.
+
+use keelstone_tests::differential::Run;
+use keelstone_tests::disk::DiskKind;
+use keelstone_tests::rng::seeds;
+use keelstone_tests::script::Twist;
+use keelstone_tests::tally::Tally;
+
+/// Runs every seed, and fails with what the first failing one says.
+fn run(test: &str, (first, count): (u64, u64), run: impl Fn(u64) -> Run) -> (Tally, usize) {
+    let mut tally = Tally::default();
+    let seeds = seeds(first, count);
+    for seed in &seeds {
+        tally.merge(&run(*seed).check(test).unwrap_or_else(|error| panic!("seed {seed}: {error}")));
+    }
+    (tally, seeds.len())
+}
+
+/// What a suite of runs must have met, unless it is one seed that is repeated.
+fn met(tally: &Tally, runs: usize, wanted: &[(&str, u64)]) {
+    if runs > 1 {
+        tally.at_least(wanted);
+    }
+}
+
+#[test]
+fn store_and_model_agree_in_memory() {
+    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist: Twist::default() };
+    let (tally, runs) = run("store_and_model_agree_in_memory", (1, 600), plan);
+    let wanted = [
+        ("merges", 2000),
+        ("rotations", 2000),
+        ("reopens", 2000),
+        ("kills", 2000),
+        ("expiries", 500),
+        ("hints_used", 4000),
+        ("files_scanned", 4000),
+        ("snapshot_reads", 500),
+        ("slow_scans", 300),
+        ("gets_between_steps", 2000),
+        ("jobs", 500),
+        ("log_reads", 1000),
+        ("merged_away", 300),
+        ("backups", 500),
+        ("batches", 5000),
+        ("removes", 2000),
+    ];
+    met(&tally, runs, &wanted);
+}
+
+#[test]
+fn store_and_model_agree_with_equal_hashes() {
+    let twist = Twist { equal_hashes: true, bug: None };
+    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist };
+    let (tally, runs) = run("store_and_model_agree_with_equal_hashes", (1000, 100), plan);
+    let wanted = [
+        ("merges", 300),
+        ("rotations", 300),
+        ("reopens", 300),
+        ("expiries", 50),
+        ("hints_used", 500),
+        ("snapshot_reads", 80),
+    ];
+    met(&tally, runs, &wanted);
+}
+
+#[test]
+fn store_and_model_agree_on_the_native_disk() {
+    let plan = |seed| Run { seed, ops: 150, kind: DiskKind::Native, twist: Twist::default() };
+    let (tally, runs) = run("store_and_model_agree_on_the_native_disk", (2000, 10), plan);
+    met(&tally, runs, &[("merges", 3), ("rotations", 10), ("reopens", 10), ("kills", 10)]);
+}
