@@ -45,15 +45,20 @@ impl Rng {
     }
 }
 
-/// The seeds of a test: `first..first + count`, or the one in `KEELSTONE_SEED`.
+/// The seeds of a test: `first..first + count`, or what `KEELSTONE_SEED` says: one, as in `7`, or a range, as in
+/// `1000..2000`, for a long search.
 ///
 /// # Panics
-/// If `KEELSTONE_SEED` is not a number.
+/// If `KEELSTONE_SEED` is neither.
 #[must_use]
 pub fn seeds(first: u64, count: u64) -> Vec<u64> {
-    match std::env::var("KEELSTONE_SEED") {
-        Ok(text) => vec![text.parse().expect("KEELSTONE_SEED is a whole number")],
-        Err(_) => (first..first + count).collect(),
+    let Ok(text) = std::env::var("KEELSTONE_SEED") else {
+        return (first..first + count).collect();
+    };
+    let number = |text: &str| text.parse::<u64>().expect("KEELSTONE_SEED is N or N..M");
+    match text.split_once("..") {
+        Some((from, to)) => (number(from)..number(to)).collect(),
+        None => vec![number(&text)],
     }
 }
 

@@ -116,6 +116,17 @@ impl Tale {
         self
     }
 
+    /// Does a few steps of the work that is due.
+    ///
+    /// # Panics
+    /// If a step fails.
+    pub fn work_some(&mut self) -> &mut Self {
+        for _ in 0..4 {
+            self.db().work().unwrap_or_else(|error| panic!("work: {error}"));
+        }
+        self
+    }
+
     /// Does all the work there is, but not more than is due.
     ///
     /// # Panics

@@ -14,6 +14,12 @@ pub fn show(bytes: &[u8]) -> String {
     text
 }
 
+/// The whole text of some bytes.
+#[must_use]
+pub fn full(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| escape(*b)).collect()
+}
+
 fn escape(byte: u8) -> String {
     match byte {
         b' ' | b'\\' => format!("\\x{byte:02x}"),

@@ -95,6 +95,8 @@ pub struct Built {
     pub name: String,
     /// Where the program is.
     pub path: PathBuf,
+    /// Whether it is a test harness; cargo builds the package's own programs beside its tests.
+    pub test: bool,
 }
 
 /// Runs a cargo command that builds, and returns the programs; messages of the compiler go to the
@@ -110,7 +112,8 @@ fn built(message: &str) -> Option<Built> {
     let path = text_after(message, "\"executable\":\"")?;
     let (_, target) = message.split_once("\"target\":{")?;
     let name = text_after(target, "\"name\":\"")?;
-    Some(Built { name, path: PathBuf::from(path) })
+    let test = message.contains("\"test\":true},\"features\"");
+    Some(Built { name, path: PathBuf::from(path), test })
 }
 
 /// The JSON string that begins after `key`. Cargo escapes only backslashes and quotes in paths and
@@ -155,8 +158,18 @@ mod tests {
     fn a_message_that_names_a_program_is_read() {
         let message =
             r#"{"reason":"x","target":{"kind":["test"],"name":"readme"},"executable":"/a\\b"}"#;
-        let expected = Built { name: "readme".into(), path: PathBuf::from(r"/a\b") };
+        let expected = Built { name: "readme".into(), path: PathBuf::from(r"/a\b"), test: false };
         assert_eq!(built(message), Some(expected));
+    }
+
+    #[test]
+    fn a_harness_is_told_from_a_program() {
+        let message = |test: bool| {
+            let profile = format!(r#""profile":{{"opt_level":"0","test":{test}}},"features":[]"#);
+            format!(r#"{{"target":{{"name":"demo"}},{profile},"executable":"/demo"}}"#)
+        };
+        assert_eq!(built(&message(true)).map(|b| b.test), Some(true));
+        assert_eq!(built(&message(false)).map(|b| b.test), Some(false));
     }
 
     #[test]

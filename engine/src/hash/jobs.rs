@@ -100,8 +100,9 @@ impl Store {
             return Some(Job { store: Arc::clone(self), work: Some(job) });
         }
         let work = self.next_seal(&mut jobs).map(Work::Seal);
-        let work = work.or_else(|| self.next_merge(&mut jobs).map(Work::Merge));
-        let work = work.or_else(|| self.next_removal(&mut jobs).map(Work::Remove))?;
+        // Why: removing is quick and gives space back; behind merges it would wait for ever where writes never pause.
+        let work = work.or_else(|| self.next_removal(&mut jobs).map(Work::Remove));
+        let work = work.or_else(|| self.next_merge(&mut jobs).map(Work::Merge))?;
         Some(Job { store: Arc::clone(self), work: Some(work) })
     }
 

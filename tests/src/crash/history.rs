@@ -148,6 +148,27 @@ impl History {
         Window { least: least.max(durable), most }
     }
 
+    /// A prefix of the window whose state at a time is `entries`, and whose last write has this sequence. Where writes
+    /// failed the sequence is not known.
+    pub fn find_at(
+        &self,
+        window: Window,
+        entries: &[Entry],
+        now_ms: u64,
+        sequence: u64,
+    ) -> Result<Model, String> {
+        let model = self.find(window, entries, now_ms)?;
+        let known = self.issued.iter().all(|issued| !issued.failed);
+        let is = |m: usize| self.states.get(m).is_some_and(|state| state.sequence() == sequence);
+        if known && !(window.least..=window.most).any(is) {
+            return Err(format!(
+                "sequence {sequence} is that of no prefix, {} is",
+                model.sequence()
+            ));
+        }
+        Ok(model)
+    }
+
     /// A prefix of the window whose state at a time is `entries`.
     pub fn find(&self, window: Window, entries: &[Entry], now_ms: u64) -> Result<Model, String> {
         for m in (window.least..=window.most).rev() {

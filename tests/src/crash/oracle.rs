@@ -81,12 +81,26 @@ impl<'a> Oracle<'a> {
         Ok(entries)
     }
 
+    /// The log can be read from its oldest sequence on, and has no hole.
+    fn read_log(&self, db: &Db) -> Result<(), String> {
+        let last = db.sequence();
+        let oldest = match db.log_from(1) {
+            Ok(_) => 1,
+            Err(keelstone::Error::MergedAway { oldest }) => oldest,
+            Err(error) => return Err(format!("log_from: {error} ({error:?})")),
+        };
+        let entries = db.log_from(oldest).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let found: Vec<u64> = told("log_from", entries)?.iter().map(|e| e.sequence).collect();
+        crate::mirror::same("log_from", &found, &(oldest..=last).collect())
+    }
+
     /// Judges one state of the disk, which nobody else uses; returns how many second crashes that were.
     pub fn judge(&self, disk: &FaultDisk, case: Case, depth: Depth) -> Result<u64, String> {
         disk.record();
         let db = self.open(disk, case.now_ms)?;
         let entries = self.read(&db)?;
-        self.history.find(case.window, &entries, case.now_ms)?;
+        self.history.find_at(case.window, &entries, case.now_ms, db.sequence())?;
+        self.read_log(&db)?;
         let opened = disk.trace().len();
         let mut batch = Batch::new();
         batch.put(PROBE, "used");

@@ -2,6 +2,8 @@
 //!
 //! Promise: small, so that every byte can be tried; a test checks that the trace holds each ingredient.
 
+use keelstone::SyncEvery;
+
 use crate::mirror::START_MS;
 use crate::model::{delete, put, put_until};
 use crate::op::{Generator, Op, value};
@@ -63,6 +65,8 @@ pub fn seeded_run(seed: u64, count: usize) -> (Shape, Vec<Op>) {
         inline_work: rng.percent(30),
         equal_hashes: rng.percent(20),
         dead_percent: *rng.pick(&[1, 30, 50]),
+        sync_every: SyncEvery { writes: *rng.pick(&[0, 0, 3]), ..SyncEvery::NEVER },
+        reserve_bytes: *rng.pick(&[0, 0, 100]),
         ..CRASH_SHAPE
     };
     let keys = *rng.pick(&[3, 8, 15]);

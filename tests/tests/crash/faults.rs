@@ -30,6 +30,11 @@ fn every_operation_fails_with_a_reserve_and_work_inside_writes() {
     operations("with a reserve", shape);
 }
 
+#[test]
+fn every_operation_fails_with_equal_hashes() {
+    operations("with equal hashes", Shape { equal_hashes: true, ..CRASH_SHAPE });
+}
+
 // The modes of ATC'20: dropped (ext4 ordered, XFS), late (ext4 data=journal), reverted (btrfs), once per handle.
 #[test]
 fn every_sync_fails_in_every_known_way() {

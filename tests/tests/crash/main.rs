@@ -16,5 +16,6 @@ mod bugs;
 mod damage;
 mod faults;
 mod merges;
+mod restored;
 mod run;
 mod space;

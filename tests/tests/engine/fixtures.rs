@@ -14,7 +14,7 @@ use keelstone_tests::op::Op;
 use keelstone_tests::script::blessing;
 use keelstone_tests::shape::Shape;
 use keelstone_tests::tale::Tale;
-use keelstone_tests::text::show;
+use keelstone_tests::text::full;
 
 const SHAPE: Shape = Shape { segment_bytes: 2048, reserve_bytes: 256, ..Shape::TINY };
 /// The clock of whoever reads them.
@@ -28,7 +28,7 @@ fn folder() -> PathBuf {
 fn listing(db: &Db) -> String {
     let line = |e: &keelstone::Entry| {
         let until = e.expires_ms.map_or_else(|| "never".to_owned(), |ms| ms.to_string());
-        format!("{}\t{}\t{until}\n", show(&e.key), show(&e.value))
+        format!("{}\t{}\t{until}\n", full(&e.key), full(&e.value))
     };
     db.scan().and_then(collect).unwrap().iter().map(line).collect()
 }

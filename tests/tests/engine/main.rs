@@ -9,6 +9,7 @@
     reason = "tests have std, and one that cannot go on stops with a panic"
 )]
 
+mod bounds;
 mod differential;
 mod fixtures;
 mod golden;
