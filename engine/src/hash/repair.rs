@@ -269,9 +269,7 @@ impl Salvage<'_> {
         let mut at = HEADER_BYTES;
         while let Some(rest) = bytes[..count].get(at..).filter(|rest| !rest.is_empty()) {
             let Ok(len) = entry_len(rest) else { return Ok(()) };
-            if let Ok(entry) = decode_entry(rest, id, offset + at as u64)
-                && entry.kind != EntryKind::Plain
-            {
+            if let Ok(entry) = decode_entry(rest, id, offset + at as u64) {
                 self.keep(live, &entry);
             }
             at = at.saturating_add(len);
@@ -311,6 +309,10 @@ impl Salvage<'_> {
     }
 
     fn keep(&mut self, live: &LiveFile, entry: &Entry<'_>) {
+        // Why: a manifest under a log's name has valid frames of the same file number, and no records.
+        if entry.kind == EntryKind::Plain {
+            return;
+        }
         let tombstone = entry.kind == EntryKind::Tombstone;
         let kind = if tombstone { Kept::Tombstone } else { Kept::Record };
         let order = (live.age, live.number, entry.offset);

@@ -1,0 +1,119 @@
+//! The second half of a merge: one edit makes the outputs live, then the index's entries move to them.
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+use super::super::Store;
+use super::super::files::DataFile;
+use super::super::index::Loc;
+use super::{Merge, Move, Output, Phase};
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::lab::Bug;
+use crate::manifest::{Edit, sync_root};
+
+/// Index entries that one step moves.
+const STEP_MOVES: usize = 2048;
+
+impl Merge {
+    /// Makes the outputs, instead of the inputs, what the manifest names.
+    pub(super) fn publish(&mut self, store: &Store) -> Result<()> {
+        if !store.switches.on(Bug::ShadowsNotSynced) {
+            // Crash: nothing is published. What shadows a record that was dropped must not be lost after it.
+            let seq = store.sequence();
+            store.sync_through(seq)?;
+        }
+        sync_root(&*store.vfs, store.switches).map_err(|fault| store.settle(fault))?;
+        if store.switches.on(Bug::InputsRemovedEarly) {
+            for input in &self.inputs {
+                store.vfs.remove(&format!("{}", input.name))?;
+            }
+        }
+        let mut edits: Vec<_> = self.outputs.iter().map(|o| Edit::File(o.live(self.age))).collect();
+        edits.extend(self.inputs.iter().map(|f| Edit::Removed { number: f.number }));
+        let mut writer = store.writer.lock();
+        let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
+        // Crash: before the edit the inputs hold, after it the outputs; the others are removed at the next open.
+        if let Err(fault) = manifest.commit(&edits) {
+            // Why: the edit may be in the file all the same, so the outputs must stay; the next open knows.
+            self.outputs.clear();
+            return Err(store.settle(fault));
+        }
+        for output in &self.outputs {
+            self.files.push(output.install(store, self.age)?);
+        }
+        for input in &self.inputs {
+            input.retired.store(true, Ordering::Release);
+        }
+        drop(writer);
+        self.tell(store);
+        self.outputs.clear();
+        self.phase = Phase::Move;
+        Ok(())
+    }
+
+    fn tell(&self, store: &Store) {
+        let bytes_out = self.outputs.iter().map(|output| output.writer.end()).sum();
+        let (inputs, outputs) = (self.inputs.len() as u64, self.outputs.len() as u64);
+        store.counters.merges.fetch_add(1, Ordering::Relaxed);
+        store.counters.merge_bytes_in.fetch_add(self.bytes_in, Ordering::Relaxed);
+        store.counters.merge_bytes_out.fetch_add(bytes_out, Ordering::Relaxed);
+        let bytes_in = self.bytes_in;
+        store.event(&Event::Merged { inputs, outputs, bytes_in, bytes_out });
+    }
+
+    /// Lets a number of index entries point to the outputs.
+    pub(super) fn move_some(&mut self, store: &Store) {
+        // Why: a write looks up what it displaces and then displaces it; nothing may move in between.
+        let writer = store.writer.lock();
+        let end = self.moves.len().min(self.moved + STEP_MOVES);
+        for entry in &self.moves[self.moved..end] {
+            self.move_one(store, entry);
+        }
+        drop(writer);
+        self.moved = end;
+        if end == self.moves.len() {
+            let us = store.options.clock.ticks_us().saturating_sub(self.started_us);
+            store.counters.merge_us.fetch_add(us, Ordering::Relaxed);
+            for input in self.inputs.drain(..) {
+                store.retire(input);
+            }
+            self.phase = Phase::Done;
+        }
+    }
+
+    fn move_one(&self, store: &Store, entry: &Move) {
+        let Move { place, from, len, expires_ms, to } = *entry;
+        let expires = Some(expires_ms);
+        let to =
+            to.and_then(|(output, offset)| Some((self.files.get(usize::from(output))?, offset)));
+        let Some((file, offset)) = to else {
+            if store.index.forget(place, from) {
+                store.count_gone(from, len, expires);
+            }
+            return;
+        };
+        if store.index.relocate(place, from, Loc::new(file.slot, offset, len)) {
+            store.count_gone(from, len, expires);
+            file.add_live(u64::from(len));
+            store.expiries.add(expires_ms, file.slot, len);
+        }
+    }
+}
+
+impl Output {
+    /// Makes the file one that the index can point into.
+    fn install(&self, store: &Store, age: u64) -> Result<Arc<DataFile>> {
+        let (live, file) = (self.live(age), Arc::clone(self.writer.file()));
+        let make = |slot| DataFile::new(slot, &live, self.writer.id(), file);
+        let file = store.files.add(make)?;
+        file.end.store(self.writer.end(), Ordering::Release);
+        file.closed.store(true, Ordering::Release);
+        file.records.store(self.records, Ordering::Relaxed);
+        file.entry_bytes.store(self.entry_bytes, Ordering::Relaxed);
+        file.tombstone_bytes.store(self.tombstone_bytes, Ordering::Relaxed);
+        Ok(file)
+    }
+}
