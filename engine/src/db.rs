@@ -1,14 +1,15 @@
 //! The front door: an open store, its snapshots and scans, and the tools for a store that nobody has open.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use keelstone_vfs::Vfs;
+use keelstone_vfs::{Lock, Vfs};
 
 use crate::batch::{Batch, Write};
 use crate::error::Result;
 use crate::hash::{self, LogEntry, OpRef, RepairReport, Stats, Store, VerifyReport};
-use crate::options::{Durability, Layout, Options};
+use crate::options::{Durability, Layout, OpenMode, Options};
 use crate::record::{Entry as Record, EntryKind};
 
 /// An open store. Cheap to clone; all handles share the store, and any number of threads may use them at once.
@@ -211,7 +212,10 @@ impl Db {
         self.snapshot()?.scan()
     }
 
-    /// The writes from `sequence` on, in their order, up to the last one there is now: for followers.
+    /// The writes from `sequence` on, in their order, up to the last one there is now: for followers. Sequences begin at 1.
+    ///
+    /// Writes that are not durable yet are among them, and a power cut may take those back: a follower that must never be
+    /// ahead stops at [`durable_sequence`](Db::durable_sequence).
     ///
     /// # Errors
     /// `MergedAway` with the oldest sequence that can still be read.
@@ -291,6 +295,12 @@ impl Db {
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.store.sequence()
+    }
+
+    /// The sequence up to which a power cut takes nothing back.
+    #[must_use]
+    pub fn durable_sequence(&self) -> u64 {
+        self.store.durable_sequence()
     }
 
     /// The layout that the store has.
@@ -419,6 +429,15 @@ impl Iterator for LogReader {
         }
         next
     }
+}
+
+/// Takes the lock of the store in the root of `vfs` as [`Db::open`] would, and opens nothing: for a host whose component
+/// opens the store, because a component cannot lock. `None`: the disk has no locks, or there is nothing to be locked.
+///
+/// # Errors
+/// `Locked`, `Storage`. A directory that is no store gets no lock's file.
+pub fn lock(vfs: &dyn Vfs, mode: OpenMode) -> Result<Option<Box<dyn Lock>>> {
+    hash::lock(vfs, mode)
 }
 
 /// Reads a store that nobody has open, every byte of it, and changes none.

@@ -1,34 +1,98 @@
 //! Any file of a store as text for people: for looking at damage, and for tests of exact bytes.
 
-use alloc::string::ToString;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use core::fmt::{self, Write};
 
 use keelstone_vfs::{Access, File, Vfs};
 
+use crate::codec::FileId;
 use crate::error::{Damage, Error, FileName, Result};
 use crate::log::{FrameReader, Step, next_header, read_file_header};
 use crate::manifest::{Slot, Slots, decode_edit};
-use crate::record::{Entry, EntryKind, FrameKind, Header};
+use crate::record::{Entry, EntryKind, FILE_HEADER_BYTES, FrameKind, Header};
 
 /// Writes the file `name` as text, frame by frame; damage is part of the text, and what follows it is shown too.
 ///
 /// Needs no lock and no other file. Bytes are escaped as everywhere: `\xNN` for those that are not printable.
 ///
 /// # Errors
-/// `Storage` if the file cannot be read, `Invalid` if it is not a file of a store, `Version`.
+/// As [`Dump::open`]; `Closed` if `out` takes no more.
 pub fn dump(vfs: &dyn Vfs, name: &str, out: &mut dyn Write) -> Result<()> {
-    let base = name.rsplit('/').next().unwrap_or(name);
-    let file_name = FileName::parse(base).ok_or(Error::NoStore)?;
-    match file_name {
-        FileName::Current => dump_current(vfs, out),
-        FileName::Lock | FileName::Reserve => {
-            let len = vfs.open(name, Access::Read)?.len()?;
-            text(writeln!(out, "{file_name} bytes={len}"))
+    let mut dump = Dump::open(vfs, name)?;
+    while dump.page(PAGE_BYTES, out)? {}
+    Ok(())
+}
+
+/// Text that [`dump`] asks for at once.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// A file on its way to text, page by page: for whoever cannot be called back.
+pub struct Dump {
+    /// Lines that stand before all frames.
+    head: String,
+    frames: Option<Frames>,
+}
+
+/// The frames that are still to be shown.
+struct Frames {
+    file: Box<dyn File>,
+    name: FileName,
+    id: FileId,
+    len: u64,
+    offset: u64,
+}
+
+impl Dump {
+    /// Begins with the file `name`.
+    ///
+    /// # Errors
+    /// `NoStore` if this is no name of a store's file, `Storage` if it cannot be read, `Version`.
+    pub fn open(vfs: &dyn Vfs, name: &str) -> Result<Self> {
+        let base = name.rsplit('/').next().unwrap_or(name);
+        let file_name = FileName::parse(base).ok_or(Error::NoStore)?;
+        let mut head = String::new();
+        let mut frames = None;
+        match file_name {
+            FileName::Current => dump_current(vfs, &mut head)?,
+            FileName::Lock | FileName::Reserve => {
+                let len = vfs.open(name, Access::Read)?.len()?;
+                text(writeln!(head, "{file_name} bytes={len}"))?;
+            }
+            _ => {
+                let file = vfs.open(name, Access::Read)?;
+                frames = Frames::begin(file, file_name, &mut head)?;
+            }
         }
-        _ => {
-            let file = vfs.open(name, Access::Read)?;
-            dump_frames(&*file, file_name, out)
+        Ok(Self { head, frames })
+    }
+
+    /// Writes the next lines, until they have about `bytes` bytes; `false` when there are no more.
+    ///
+    /// # Errors
+    /// `Storage`; `Closed` if `out` takes no more.
+    pub fn page(&mut self, bytes: usize, out: &mut dyn Write) -> Result<bool> {
+        let mut out = Counted { out, bytes: 0 };
+        text(out.write_str(&core::mem::take(&mut self.head)))?;
+        let Some(frames) = &mut self.frames else { return Ok(false) };
+        let more = frames.page(bytes, &mut out)?;
+        if !more {
+            self.frames = None;
         }
+        Ok(more)
+    }
+}
+
+/// Counts what it passes on.
+struct Counted<'w> {
+    out: &'w mut dyn Write,
+    bytes: usize,
+}
+
+impl Write for Counted<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes = self.bytes.saturating_add(text.len());
+        self.out.write_str(text)
     }
 }
 
@@ -55,41 +119,50 @@ fn dump_current(vfs: &dyn Vfs, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-fn dump_frames(file: &dyn File, name: FileName, out: &mut dyn Write) -> Result<()> {
-    let len = file.len()?;
-    let header = match read_file_header(file, name) {
-        Ok(header) => header,
-        Err(Error::Corrupt(corruption)) => {
-            return text(writeln!(
-                out,
-                "{name} bytes={len} header damaged what={}",
-                corruption.what
-            ));
-        }
-        Err(error) => return Err(error),
-    };
-    text(writeln!(
-        out,
-        "{name} bytes={len} number={} age={} first_seq={} seed={:032x}",
-        header.number, header.age, header.first_seq, header.seed
-    ))?;
-    let mut reader = FrameReader::new(file, header.id(), len);
-    loop {
-        let (offset, what) = match reader.next()? {
-            Step::Frame { header, offset, entries } => {
-                dump_frame(&header, offset, out)?;
-                for entry in entries {
-                    dump_entry(header.stamp.kind, &entry, out)?;
-                }
-                continue;
+impl Frames {
+    /// Writes the line of the file; `None` if its header is damaged.
+    fn begin(file: Box<dyn File>, name: FileName, out: &mut dyn Write) -> Result<Option<Self>> {
+        let len = file.len()?;
+        let header = match read_file_header(&*file, name) {
+            Ok(header) => header,
+            Err(Error::Corrupt(corruption)) => {
+                let what = corruption.what;
+                text(writeln!(out, "{name} bytes={len} header damaged what={what}"))?;
+                return Ok(None);
             }
-            Step::End { offset } => (offset, None),
-            Step::Defect { offset, what, .. } => (offset, Some(what)),
+            Err(error) => return Err(error),
         };
-        let next = next_header(file, name, header.id(), offset + 1, len)?;
-        dump_gap(offset, next.unwrap_or(len), what, out)?;
-        let Some(next) = next else { return Ok(()) };
-        reader = FrameReader::new(file, header.id(), len).seek(next);
+        text(writeln!(
+            out,
+            "{name} bytes={len} number={} age={} first_seq={} seed={:032x}",
+            header.number, header.age, header.first_seq, header.seed
+        ))?;
+        let (id, offset) = (header.id(), FILE_HEADER_BYTES as u64);
+        Ok(Some(Self { file, name, id, len, offset }))
+    }
+
+    /// Writes frames and damage; `false` at the end of the file.
+    fn page(&mut self, bytes: usize, out: &mut Counted<'_>) -> Result<bool> {
+        let mut reader = FrameReader::new(&*self.file, self.id, self.len).seek(self.offset);
+        while out.bytes < bytes {
+            let (offset, what) = match reader.next()? {
+                Step::Frame { header, offset, entries } => {
+                    dump_frame(&header, offset, out)?;
+                    for entry in entries {
+                        dump_entry(header.stamp.kind, &entry, out)?;
+                    }
+                    continue;
+                }
+                Step::End { offset } => (offset, None),
+                Step::Defect { offset, what, .. } => (offset, Some(what)),
+            };
+            let next = next_header(&*self.file, self.name, self.id, offset + 1, self.len)?;
+            dump_gap(offset, next.unwrap_or(self.len), what, out)?;
+            let Some(next) = next else { return Ok(false) };
+            reader = FrameReader::new(&*self.file, self.id, self.len).seek(next);
+        }
+        self.offset = reader.offset();
+        Ok(true)
     }
 }
 

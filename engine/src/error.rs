@@ -128,6 +128,19 @@ pub enum Damage {
 }
 
 impl Damage {
+    /// All kinds of damage, so that a word can be turned back.
+    pub const ALL: [Self; 9] = [
+        Self::Checksum,
+        Self::Length,
+        Self::Missing,
+        Self::Short,
+        Self::Identity,
+        Self::Kind,
+        Self::Gap,
+        Self::Key,
+        Self::Padding,
+    ];
+
     /// The word that stands for it in `what=`.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -191,6 +204,33 @@ pub enum Invalid {
     /// The destination holds something already.
     #[error("destination is not empty")]
     NotEmpty,
+}
+
+impl Invalid {
+    /// The one word that stands for it where a program reads it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::EmptyKey => "empty-key",
+            Self::KeyTooLong { .. } => "key-too-long",
+            Self::ValueTooLong { .. } => "value-too-long",
+            Self::BatchTooLarge { .. } => "batch-too-large",
+            Self::Option(_) => "option",
+            Self::Layout => "layout",
+            Self::NotEmpty => "not-empty",
+        }
+    }
+
+    /// The length that was given and the limit that it breaks, 0 and 0 where there is none.
+    #[must_use]
+    pub const fn sizes(self) -> (usize, usize) {
+        match self {
+            Self::KeyTooLong { bytes, max }
+            | Self::ValueTooLong { bytes, max }
+            | Self::BatchTooLarge { bytes, max } => (bytes, max),
+            Self::EmptyKey | Self::Option(_) | Self::Layout | Self::NotEmpty => (0, 0),
+        }
+    }
 }
 
 /// The name of a file of a store, small and `Copy`.

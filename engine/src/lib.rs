@@ -31,8 +31,8 @@ pub use batch::{Batch, Write};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
-pub use db::{Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, repair, verify};
-pub use dump::dump;
+pub use db::{Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, lock, repair, verify};
+pub use dump::{Dump, dump};
 pub use error::{Corruption, Damage, Error, FileName, Invalid, Result};
 pub use event::{Event, Observer};
 pub use hash::{LogEntry, Loss, RepairReport, Stats, Torn, VerifyReport};

@@ -157,7 +157,7 @@ fn go_on(vfs: &Arc<dyn Vfs>) -> Result<()> {
     let loaded = manifest::load(&**vfs, Access::Write, &slots)?;
     let mut manifest =
         Manifest::resume(vfs, Switches::default(), loaded).map_err(manifest::Fault::error)?;
-    let number = manifest.take_number();
+    let number = manifest.take_number()?;
     let edit = Edit::Begin { number, first_seq: 1 };
     manifest.commit(&[edit]).map_err(manifest::Fault::error)?;
     let state = load(vfs);

@@ -79,6 +79,24 @@ pub enum Op {
 }
 
 impl Op {
+    /// All operations, so that a name can be turned back.
+    pub const ALL: [Self; 14] = [
+        Self::Open,
+        Self::Create,
+        Self::List,
+        Self::Rename,
+        Self::Remove,
+        Self::CreateDir,
+        Self::SyncDir,
+        Self::Lock,
+        Self::Read,
+        Self::Write,
+        Self::Len,
+        Self::SetLen,
+        Self::Allocate,
+        Self::Sync,
+    ];
+
     /// The operation's name as it stands in traces and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -129,6 +147,37 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All kinds, so that a word can be turned back.
+    pub const ALL: [Self; 10] = [
+        Self::NotFound,
+        Self::Exists,
+        Self::NoSpace,
+        Self::ReadOnly,
+        Self::Denied,
+        Self::Locked,
+        Self::Unsupported,
+        Self::BadName,
+        Self::NoMemory,
+        Self::Io,
+    ];
+
+    /// The one word that stands for it where a program reads it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Exists => "exists",
+            Self::NoSpace => "no-space",
+            Self::ReadOnly => "read-only",
+            Self::Denied => "denied",
+            Self::Locked => "locked",
+            Self::Unsupported => "unsupported",
+            Self::BadName => "bad-name",
+            Self::NoMemory => "no-memory",
+            Self::Io => "io",
+        }
+    }
+
     const fn text(self) -> &'static str {
         match self {
             Self::NotFound => "not found",

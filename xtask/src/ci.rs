@@ -16,6 +16,7 @@ pub fn run() -> Outcome {
     step("docs", docs)?;
     step("no_std", nostd::run)?;
     step("fuzz targets compile", fuzz_targets)?;
+    step("examples", examples)?;
     step("demo", || demo::run(&[]))?;
     step("benchmarks, small", bench::small)?;
     println!("all but the tests: {:.1} s", start.elapsed().as_secs_f64());
@@ -54,6 +55,34 @@ fn clippy() -> Outcome {
 fn docs() -> Outcome {
     let mut command = shell::cargo(["doc", "--workspace", "--no-deps"]);
     shell::run(command.env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// Runs every example program; each checks what it shows.
+fn examples() -> Outcome {
+    for (package, folder) in [("keelstone-vfs", "vfs/examples"), ("keelstone", "engine/examples")] {
+        let folder = shell::root().join(folder);
+        let files = std::fs::read_dir(&folder);
+        let files = files.map_err(|error| format!("{}: {error}", folder.display()))?;
+        let name = |file: std::fs::DirEntry| {
+            Some(file.file_name().to_str()?.strip_suffix(".rs")?.to_owned())
+        };
+        let mut names: Vec<String> = files.flatten().filter_map(name).collect();
+        names.sort();
+        for name in names {
+            let words = ["run", "--quiet", "--package", package, "--example", &name];
+            // Why there: the example that the README shows keeps its store in the folder it runs in.
+            let mut command = shell::cargo(words);
+            let manifest = shell::root().join("Cargo.toml");
+            command.arg("--manifest-path").arg(manifest);
+            let place = std::env::temp_dir().join(format!("keelstone-example-{name}"));
+            std::fs::create_dir_all(&place)
+                .map_err(|error| format!("{}: {error}", place.display()))?;
+            shell::run(command.current_dir(&place))?;
+            std::fs::remove_dir_all(&place)
+                .map_err(|error| format!("{}: {error}", place.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Outside the workspace, so the steps above do not see it.

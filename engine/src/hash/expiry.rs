@@ -1,6 +1,7 @@
 //! When live records expire: so that `len` is exact and a merge knows what is dead, without reading. Pure.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use keelstone_vfs::lock::Mutex;
 
@@ -34,16 +35,24 @@ struct Ledger {
     /// By time and slot.
     coming: BTreeMap<(u64, u16), Tally>,
     /// By slot.
-    past: BTreeMap<u16, Tally>,
+    past: Vec<Tally>,
 }
 
 impl Ledger {
     fn tally(&mut self, expires_ms: u64, slot: u16) -> &mut Tally {
         if expires_ms <= self.horizon_ms {
-            self.past.entry(slot).or_default()
+            self.past_of(slot)
         } else {
             self.coming.entry((expires_ms, slot)).or_default()
         }
+    }
+
+    fn past_of(&mut self, slot: u16) -> &mut Tally {
+        let slot = usize::from(slot);
+        if self.past.len() <= slot {
+            self.past.resize(slot + 1, Tally::default());
+        }
+        &mut self.past[slot]
     }
 
     fn advance(&mut self, horizon_ms: u64) {
@@ -51,12 +60,12 @@ impl Ledger {
             return;
         }
         self.horizon_ms = horizon_ms;
-        let left = match horizon_ms.checked_add(1) {
-            Some(first_left) => self.coming.split_off(&(first_left, 0)),
-            None => BTreeMap::new(),
-        };
-        for ((_, slot), tally) in core::mem::replace(&mut self.coming, left) {
-            self.past.entry(slot).or_default().add(tally);
+        while let Some(((expires_ms, slot), tally)) = self.coming.pop_first() {
+            if expires_ms > horizon_ms {
+                self.coming.insert((expires_ms, slot), tally);
+                break;
+            }
+            self.past_of(slot).add(tally);
         }
     }
 }
@@ -94,7 +103,7 @@ impl Expiries {
     pub(crate) fn expired(&self, now_ms: u64) -> u64 {
         let ledger = self.0.lock();
         let coming = ledger.coming.range(..=(now_ms, u16::MAX));
-        let past: u64 = ledger.past.values().map(|tally| tally.count).sum();
+        let past: u64 = ledger.past.iter().map(|tally| tally.count).sum();
         past + coming.map(|(_, tally)| tally.count).sum::<u64>()
     }
 
@@ -102,7 +111,7 @@ impl Expiries {
     pub(crate) fn expired_bytes(&self, horizon_ms: u64, slot: u16) -> u64 {
         let mut ledger = self.0.lock();
         ledger.advance(horizon_ms);
-        ledger.past.get(&slot).map_or(0, |tally| tally.bytes)
+        ledger.past.get(usize::from(slot)).map_or(0, |tally| tally.bytes)
     }
 }
 

@@ -95,6 +95,12 @@ impl DataFile {
     }
 }
 
+/// Inserts `item` where `key` says: for lists so short that a sort would only be code.
+pub(crate) fn insert_ordered<T, K: Ord>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> K) {
+    let at = list.partition_point(|other| key(other) <= key(&item));
+    list.insert(at, item);
+}
+
 /// All files by slot.
 #[derive(Default)]
 pub(crate) struct Files {
@@ -135,9 +141,12 @@ impl Files {
 
     /// Every file that the manifest names, by number.
     pub(crate) fn live(&self) -> Vec<Arc<DataFile>> {
-        let mut files = self.all();
-        files.retain(|file| !file.retired.load(Ordering::Acquire));
-        files.sort_unstable_by_key(|file| file.number);
+        let mut files = Vec::new();
+        for file in self.all() {
+            if !file.retired.load(Ordering::Acquire) {
+                insert_ordered(&mut files, file, |file| file.number);
+            }
+        }
         files
     }
 }

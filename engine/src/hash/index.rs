@@ -36,6 +36,17 @@ impl Loc {
         Self { slot, offset, class: class_of(len) }
     }
 
+    /// One number for it: places in a file follow each other, and so do files by their slots.
+    pub(crate) const fn pack(self) -> u64 {
+        (self.slot as u64) << 40 | (self.offset as u64) << 8 | self.class as u64
+    }
+
+    /// What [`pack`](Self::pack) made.
+    #[expect(clippy::cast_possible_truncation, reason = "the parts of a packed place")]
+    pub(crate) const fn unpack(packed: u64) -> Self {
+        Self { slot: (packed >> 40) as u16, offset: (packed >> 8) as u32, class: packed as u8 }
+    }
+
     /// Whether both are the same place.
     pub(crate) const fn same(self, other: Self) -> bool {
         self.slot == other.slot && self.offset == other.offset
@@ -283,8 +294,9 @@ impl Index {
         self.shards[shard as usize].read()
     }
 
-    fn shard_mut(&self, shard: u32) -> RwLockWriteGuard<'_, Shard> {
-        self.shards[shard as usize].write()
+    fn shard_mut(&self, shard: impl Into<u64>) -> RwLockWriteGuard<'_, Shard> {
+        let at = usize::try_from(shard.into()).unwrap_or(usize::MAX);
+        self.shards[at].write()
     }
 
     /// Entries, expired ones included.
@@ -295,17 +307,17 @@ impl Index {
     /// Makes sure that the changes will find room: after it, `apply` cannot fail.
     pub(crate) fn reserve(&self, changes: &[Change]) -> Result<()> {
         if let [change] = changes {
-            return self.reserve_in(change.place.shard, 1);
+            return self.reserve_in(u64::from(change.place.shard), 1);
         }
         // Why: a batch may bring many keys into one shard; each needs its own room.
-        let mut ids: Vec<u32> = Vec::new();
+        let mut ids: Vec<u64> = Vec::new();
         ids.try_reserve(changes.len())?;
-        ids.extend(changes.iter().map(|change| change.place.shard));
+        ids.extend(changes.iter().map(|change| u64::from(change.place.shard)));
         ids.sort_unstable();
         ids.chunk_by(|a, b| a == b).try_for_each(|same| self.reserve_in(same[0], same.len()))
     }
 
-    fn reserve_in(&self, shard: u32, count: usize) -> Result<()> {
+    fn reserve_in(&self, shard: u64, count: usize) -> Result<()> {
         let mut shard = self.shard_mut(shard);
         let before = shard.table.capacity();
         let moved = shard.table.len() as u64;
@@ -324,13 +336,14 @@ impl Index {
             self.apply_one(&mut shard, change, undo);
             return;
         }
-        let mut ids: Vec<u32> = changes.iter().map(|change| change.place.shard).collect();
+        let shard_of = |change: &Change| u64::from(change.place.shard);
+        let mut ids: Vec<u64> = changes.iter().map(shard_of).collect();
         ids.sort_unstable();
         ids.dedup();
         // Invariant: shards are locked in ascending order and nobody else holds more than one.
         let mut guards: Vec<_> = ids.iter().map(|id| self.shard_mut(*id)).collect();
         for change in changes {
-            if let Ok(at) = ids.binary_search(&change.place.shard) {
+            if let Ok(at) = ids.binary_search(&shard_of(change)) {
                 self.apply_one(&mut guards[at], change, undo);
             }
         }

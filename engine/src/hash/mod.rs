@@ -31,7 +31,7 @@ mod verify;
 mod write;
 
 pub(crate) use jobs::Job;
-pub(crate) use open::open;
+pub(crate) use open::{lock, open};
 pub(crate) use repair::repair;
 pub use repair::{Loss, RepairReport};
 pub(crate) use snapshot::{ScanShards, SnapshotHandle};
@@ -179,6 +179,10 @@ impl Store {
 
     pub(crate) fn sequence(&self) -> u64 {
         self.writer.lock().next_seq - 1
+    }
+
+    pub(crate) fn durable_sequence(&self) -> u64 {
+        self.durable_seq.load(Ordering::Acquire)
     }
 
     /// Syncs, writes the mark that makes every defect visible, and lets the lock go.

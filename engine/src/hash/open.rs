@@ -83,6 +83,15 @@ fn left_by_creation(name: &str) -> bool {
     matches!(name, Some(FileName::Lock | FileName::Current | FileName::Manifest(1)))
 }
 
+/// Excludes every other user of what `open` would open, or find damaged.
+pub(crate) fn lock(vfs: &dyn Vfs, mode: OpenMode) -> Result<Option<Box<dyn Lock>>> {
+    match look(vfs, mode) {
+        Ok(_) | Err(Error::Corrupt(_)) => take_lock(vfs, mode),
+        // Why: whoever opens it hears the reason.
+        Err(_) => Ok(None),
+    }
+}
+
 /// Excludes every other user of the store.
 pub(super) fn take_lock(vfs: &dyn Vfs, mode: OpenMode) -> Result<Option<Box<dyn Lock>>> {
     if !vfs.capabilities().lock {
@@ -211,13 +220,13 @@ impl Store {
             let writer = self.writer.lock();
             writer.manifest.as_ref().map(Manifest::number)
         };
-        let live: alloc::collections::BTreeSet<u64> =
-            self.files.live().iter().map(|file| file.number).collect();
+        let live = self.files.live();
+        let is_live = |n| live.binary_search_by_key(&n, |file| file.number).is_ok();
         for name in self.vfs.list("")? {
             let Some(parsed) = FileName::parse(&name) else { continue };
             let keep = match parsed {
                 FileName::Manifest(number) => Some(number) == manifest,
-                FileName::Log(n) | FileName::Segment(n) | FileName::Hint(n) => live.contains(&n),
+                FileName::Log(n) | FileName::Segment(n) | FileName::Hint(n) => is_live(n),
                 FileName::Current | FileName::Lock | FileName::Reserve => true,
             };
             if keep {

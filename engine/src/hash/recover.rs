@@ -3,7 +3,6 @@
 //! Called by `open`. Pure reading: nothing is changed before everything was read and judged; `settle_files` then makes it
 //! durable. A defect is a torn tail only if no mark says that more was durable; else it is damage, and open fails.
 
-use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -12,7 +11,7 @@ use core::sync::atomic::Ordering;
 use keelstone_vfs::{Access, File, Kind, SyncMode, Vfs};
 
 use super::Store;
-use super::files::DataFile;
+use super::files::{DataFile, insert_ordered};
 use super::hint::{Collector, HintReader, Item, Totals, Unusable};
 use super::index::{Index, Loc};
 use super::write::{Active, Writer};
@@ -127,8 +126,8 @@ pub(super) fn open_live(disk: Disk<'_>, live: &LiveFile) -> Result<Arc<dyn File>
 /// Walks the logs that are not closed, in order, and finds where the prefix ends.
 pub(super) fn read_tails(disk: Disk<'_>, state: &State) -> Result<Plan> {
     let begun = |file: &&LiveFile| file.status == Status::Begun;
-    let logs: Vec<LiveFile> = state.files.values().filter(begun).copied().collect();
-    let closed = state.files.values().map(|file| file.last_seq).max().unwrap_or(0);
+    let logs: Vec<LiveFile> = state.files.iter().filter(begun).copied().collect();
+    let closed = state.files.iter().map(|file| file.last_seq).max().unwrap_or(0);
     let mut plan = Plan { next_seq: state.mark_seq.max(closed) + 1, time_ms: 0, tails: Vec::new() };
     let mut cut: Option<(Error, u64)> = None;
     let mut mark = state.mark_seq;
@@ -243,7 +242,7 @@ fn fill(
 ) -> Result<Filled> {
     let mut sources = Vec::new();
     let mut time_ms = 0;
-    for live in loaded.state.files.values() {
+    for live in &loaded.state.files {
         let tail = plan.tails.iter().find(|tail| tail.live.number == live.number);
         let (file, end) = match (tail, live.status) {
             (Some(tail), _) if tail.fate == Fate::Remove => continue,
@@ -264,10 +263,10 @@ fn fill(
         data.records.store(totals.records, Ordering::Relaxed);
         data.entry_bytes.store(totals.entry_bytes, Ordering::Relaxed);
         data.tombstone_bytes.store(totals.tombstone_bytes, Ordering::Relaxed);
-        sources.push(Source { slot: data.slot, age: live.age, records });
+        // Why: newest first, so that a record that is there already shadows what comes later.
+        let source = Source { slot: data.slot, age: live.age, records };
+        insert_ordered(&mut sources, source, |s| core::cmp::Reverse((s.age, s.slot)));
     }
-    // Why: newest first, so that a record that is there already shadows what comes later.
-    sources.sort_by_key(|source| core::cmp::Reverse((source.age, source.slot)));
     for shard in 0..store.index.shards() {
         if let Err(slot) = fill_shard(store, &mut sources, shard)? {
             let number = store.files.get(slot).map_or(0, |file| file.number);
@@ -444,10 +443,9 @@ impl Store {
                 manifest.commit(&edits).map_err(|fault| self.settle(fault))?;
             }
         }
-        let by_number: BTreeMap<u64, Arc<DataFile>> =
-            self.files.all().into_iter().map(|file| (file.number, file)).collect();
+        let files = self.files.all();
         for tail in &plan.tails {
-            if let Some(file) = by_number.get(&tail.live.number) {
+            if let Some(file) = files.iter().find(|file| file.number == tail.live.number) {
                 self.settle_tail(writer, tail, file)?;
             }
         }

@@ -3,7 +3,7 @@
 //! Reads whatever is there, keeps the newest readable record of each key, writes them to new files, and then makes a new
 //! manifest name those. Until CURRENT names it nothing old is touched; a repair that was interrupted is run again.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BinaryHeap};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -12,6 +12,7 @@ use core::ops::Range;
 use keelstone_vfs::{Access, File, Kind, Vfs};
 
 use super::LAYOUT;
+use super::files::insert_ordered;
 use super::hint::HintReader;
 use super::open::take_lock;
 use super::rewrite::Rewriter;
@@ -65,7 +66,8 @@ struct Salvage<'a> {
     vfs: &'a dyn Vfs,
     seed: u128,
     hasher: KeyHasher,
-    files: BTreeMap<u64, Arc<dyn File>>,
+    /// By number.
+    files: Vec<(u64, Arc<dyn File>)>,
     newest: BTreeMap<u128, Newest>,
     last_seq: u64,
     time_ms: u64,
@@ -86,7 +88,7 @@ pub(crate) fn repair(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairRepo
         vfs: &**vfs,
         seed,
         hasher,
-        files: BTreeMap::new(),
+        files: Vec::new(),
         newest: BTreeMap::new(),
         last_seq: 0,
         time_ms: 0,
@@ -115,7 +117,7 @@ fn choose_files(vfs: &dyn Vfs, slots: Option<&Slots>) -> Result<(u128, Vec<LiveF
     if let Some(slots) = slots.filter(|slots| slots.newest().is_some()) {
         match load(vfs, Access::Read, slots) {
             Ok(loaded) => {
-                let mut files: Vec<LiveFile> = loaded.state.files.values().copied().collect();
+                let mut files = loaded.state.files;
                 // Why: a log that a lost edit began holds acknowledged writes all the same.
                 let unknown = headers(vfs)?.into_iter().filter(|(header, _)| {
                     header.kind == FileKind::Log && header.number >= loaded.state.next_file
@@ -204,7 +206,7 @@ impl Salvage<'_> {
         }
         let id = FileId::new(self.seed, live.number);
         self.walk(live, &*file, id, end, closed)?;
-        self.files.insert(live.number, file);
+        insert_ordered(&mut self.files, (live.number, file), |(number, _)| *number);
         Ok(())
     }
 
@@ -348,21 +350,21 @@ impl Salvage<'_> {
                 .and_then(FileName::number)
                 .map_or(number, |n| number.max(n + 1));
         }
-        let mut records: Vec<Newest> =
-            self.newest.values().filter(|n| n.kind == Kept::Record).copied().collect();
-        records.sort_unstable_by_key(|newest| newest.order);
+        let kept = self.newest.values().filter(|newest| newest.kind == Kept::Record);
+        let records: BinaryHeap<_> = kept.map(|newest| (newest.order, newest.len)).collect();
+        let records = records.into_sorted_vec();
         self.report.kept = records.len() as u64;
         let mut state = State::new(LAYOUT);
         state.next_file = number;
         let mut rewriter = Rewriter::new(self.vfs, self.seed, self.time_ms, segment_bytes);
         let mut buf = Vec::new();
-        for newest in &records {
-            let (_, number, offset) = newest.order;
-            let Some(file) = self.files.get(&number) else { continue };
+        for ((_, number, offset), len) in records {
+            let found = self.files.binary_search_by_key(&number, |(number, _)| *number);
+            let Some((_, file)) = found.ok().and_then(|at| self.files.get(at)) else { continue };
             let (name, id) = (FileName::Log(number), FileId::new(self.seed, number));
-            read_exact(&**file, name, offset, newest.len as usize, &mut buf)?;
+            read_exact(&**file, name, offset, len as usize, &mut buf)?;
             let entry = decode_entry(&buf, id, offset);
-            let entry = entry.map_err(|what| corrupt(name, offset, u64::from(newest.len), what))?;
+            let entry = entry.map_err(|what| corrupt(name, offset, u64::from(len), what))?;
             rewriter.push(&mut state, &entry)?;
         }
         rewriter.finish(&mut state)?;
@@ -380,9 +382,7 @@ fn remove_others(vfs: &dyn Vfs, manifest: &Manifest) -> Result<()> {
     for text in vfs.list("")? {
         let keep = match FileName::parse(&text) {
             Some(FileName::Manifest(number)) => number == manifest.number(),
-            Some(FileName::Log(n) | FileName::Segment(n)) => {
-                manifest.state().files.contains_key(&n)
-            }
+            Some(FileName::Log(n) | FileName::Segment(n)) => manifest.state().has(n),
             Some(FileName::Hint(_)) => false,
             _ => true,
         };

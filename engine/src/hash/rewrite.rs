@@ -60,7 +60,7 @@ impl<'a> Rewriter<'a> {
     }
 
     fn begin(&mut self, state: &mut State) -> Result<()> {
-        let number = state.take_number();
+        let number = state.take_number()?;
         let (kind, seed, age) = (FileKind::Segment, self.seed, number);
         let header = FileHeader { kind, number, seed, age, first_seq: 0 };
         let writer = LogWriter::create(self.vfs, FileName::Segment(number), &header, 0)?;

@@ -86,7 +86,7 @@ impl Store {
     ) -> core::result::Result<(), Fault> {
         let first_seq = writer.next_seq;
         let manifest = writer.manifest.as_mut().ok_or(Fault::Write(Error::Closed))?;
-        let number = manifest.take_number();
+        let number = manifest.take_number().map_err(Fault::Write)?;
         let (kind, age, seed) = (FileKind::Log, number, self.seed);
         let header = FileHeader { kind, number, seed, age, first_seq };
         let ahead = self.options.segment_bytes;

@@ -3,7 +3,6 @@
 //! While a snapshot is open, writes leave what they displaced in the shards' undo lists and retired files stay. Over the
 //! memory budget the oldest snapshot ends: its next call returns `Closed`.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,7 +27,7 @@ struct Open {
 /// All open snapshots, by id: ids grow with sequences.
 #[derive(Default)]
 pub(super) struct Snapshots {
-    open: Mutex<BTreeMap<u64, Arc<Open>>>,
+    open: Mutex<Vec<Arc<Open>>>,
     next_id: AtomicU64,
     count: AtomicU64,
 }
@@ -50,13 +49,13 @@ impl Snapshots {
 
     /// Whether a snapshot with an id below `id` is open.
     pub(super) fn any_below(&self, id: u64) -> bool {
-        self.open.lock().first_key_value().is_some_and(|(first, _)| *first < id)
+        self.open.lock().first().is_some_and(|first| first.id < id)
     }
 
     fn add(&self, seq: u64, time_ms: u64) -> Arc<Open> {
         let id = self.next_id.fetch_add(1, Ordering::AcqRel);
         let open = Arc::new(Open { id, seq, time_ms, ended: AtomicBool::new(false) });
-        self.open.lock().insert(id, Arc::clone(&open));
+        self.open.lock().push(Arc::clone(&open));
         self.count.fetch_add(1, Ordering::AcqRel);
         open
     }
@@ -64,13 +63,14 @@ impl Snapshots {
     /// Takes one away; gives the oldest sequence that is still needed, or `u64::MAX`.
     fn take(&self, id: u64) -> Option<u64> {
         let mut open = self.open.lock();
-        open.remove(&id)?;
+        let at = open.iter().position(|open| open.id == id)?;
+        open.remove(at);
         self.count.fetch_sub(1, Ordering::AcqRel);
-        Some(open.values().next().map_or(u64::MAX, |oldest| oldest.seq))
+        Some(open.first().map_or(u64::MAX, |oldest| oldest.seq))
     }
 
     fn oldest(&self) -> Option<Arc<Open>> {
-        self.open.lock().values().next().cloned()
+        self.open.lock().first().cloned()
     }
 }
 
@@ -200,8 +200,8 @@ impl SnapshotHandle {
 pub(crate) struct ScanShards {
     snapshot: Arc<SnapshotHandle>,
     shard: usize,
-    /// What is left of the current shard, last first.
-    locs: Vec<Loc>,
+    /// What is left of the current shard, packed and inverted: the first place is the last number.
+    locs: Vec<u64>,
 }
 
 impl ScanShards {
@@ -211,7 +211,7 @@ impl ScanShards {
         mut view: impl FnMut(&Entry<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
         loop {
-            let Some(loc) = self.locs.pop() else {
+            let Some(packed) = self.locs.pop() else {
                 if self.shard == self.snapshot.store.index.shards() {
                     return Ok(None);
                 }
@@ -219,6 +219,7 @@ impl ScanShards {
                 continue;
             };
             self.snapshot.check()?;
+            let loc = Loc::unpack(!packed);
             let read = self.snapshot.store.read_at(loc, |entry| {
                 if self.snapshot.alive(entry) { view(entry).map(Some) } else { Ok(None) }
             })?;
@@ -234,10 +235,12 @@ impl ScanShards {
     fn load_shard(&mut self) -> Result<()> {
         let shard = u32::try_from(self.shard).map_err(|_| Error::OutOfMemory)?;
         let index = &self.snapshot.store.index;
-        self.locs = index.shard(shard).entries_at(self.snapshot.open.seq)?;
+        let locs = index.shard(shard).entries_at(self.snapshot.open.seq)?;
         self.snapshot.check()?;
+        self.locs.try_reserve(locs.len())?;
+        self.locs.extend(locs.into_iter().map(|loc| !loc.pack()));
         // Why: reading in the order of the files is kinder to a cold disk.
-        self.locs.sort_unstable_by(|a, b| b.cmp(a));
+        self.locs.sort_unstable();
         self.shard += 1;
         Ok(())
     }

@@ -38,6 +38,7 @@ impl Store {
     /// The writes from sequence `from` on.
     pub(crate) fn log_from(&self, from: u64) -> Result<LogWalk> {
         self.check_open()?;
+        let from = from.max(1);
         let writer = self.writer.lock();
         let through = writer.next_seq - 1;
         let mut logs: Vec<_> = self.files.live();

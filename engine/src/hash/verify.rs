@@ -107,7 +107,7 @@ impl VerifyReport {
         let plan = self.absorb(read_tails(disk, &loaded.state))?;
         let Some(plan) = plan else {
             // Why: recovery stops at the first damage; everything that can be read is still to be counted.
-            for live in loaded.state.files.values().filter(|f| f.status == Status::Begun) {
+            for live in loaded.state.files.iter().filter(|f| f.status == Status::Begun) {
                 if let Some(file) = self.absorb(open_live(disk, live))? {
                     let (id, len) = (FileId::new(disk.seed, live.number), file.len()?);
                     self.count(&*file, id, len)?;
@@ -127,7 +127,7 @@ impl VerifyReport {
     }
 
     fn closed(&mut self, disk: Disk<'_>, loaded: &Loaded) -> Result<()> {
-        for live in loaded.state.files.values() {
+        for live in &loaded.state.files {
             let (Status::Sealed { len: end } | Status::Ended { offset: end }) = live.status else {
                 continue;
             };

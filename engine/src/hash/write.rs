@@ -338,15 +338,19 @@ fn chain_repeats(ops: &[OpRef<'_>], changes: &mut [Change]) -> Result<()> {
     if ops.len() < 2 {
         return Ok(());
     }
-    let mut order: Vec<usize> = Vec::new();
+    let mut order: Vec<u64> = Vec::new();
     order.try_reserve(ops.len())?;
-    order.extend(0..ops.len());
-    order.sort_by_key(|at| ops[*at].key);
-    for pair in order.windows(2) {
-        if let [earlier, later] = *pair
-            && ops[earlier].key == ops[later].key
-        {
-            changes[later].old = changes[earlier].new;
+    order.extend((0..).zip(&*changes).map(|(at, change)| u64::from(change.place.tag) << 32 | at));
+    order.sort_unstable();
+    for same_tag in order.chunk_by(|a, b| a >> 32 == b >> 32) {
+        // Invariant: a frame has fewer than 2^32 entries.
+        #[expect(clippy::cast_possible_truncation, reason = "32 bits fit everywhere")]
+        let at = |packed: u64| (packed & u64::from(u32::MAX)) as usize;
+        for (n, later) in same_tag.iter().map(|later| at(*later)).enumerate() {
+            let mut earlier = same_tag[..n].iter().rev().map(|earlier| at(*earlier));
+            if let Some(earlier) = earlier.find(|earlier| ops[*earlier].key == ops[later].key) {
+                changes[later].old = changes[earlier].new;
+            }
         }
     }
     Ok(())

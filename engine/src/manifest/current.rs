@@ -8,6 +8,7 @@ use super::Fault;
 use crate::codec::{self, Reader};
 use crate::error::{Damage, Error, FileName, Result};
 use crate::lab::{Bug, Switches};
+use crate::limits::NUMBER_MAX;
 use crate::log::corrupt;
 use crate::record::FORMAT_VERSION;
 
@@ -122,7 +123,8 @@ impl Current {
         let Some(slots) = Slots::read(vfs).map_err(Fault::Write)? else {
             return Self::create(vfs, pointer);
         };
-        let generation = slots.newest().map_or(0, |(generation, _)| generation + 1);
+        let newest = slots.newest().map_or(Ok(0), |(generation, _)| after(generation));
+        let generation = newest.map_err(Fault::Write)?;
         let index = usize::from(generation % 2 == 1);
         let write = || -> Result<Box<dyn File>> {
             let file = vfs.open("CURRENT", Access::Write)?;
@@ -164,7 +166,7 @@ impl Current {
     /// # Errors
     /// After one it is unknown which manifest CURRENT names.
     pub(crate) fn switch(&mut self, number: u64, switches: Switches) -> Result<()> {
-        let generation = self.generation + 1;
+        let generation = after(self.generation)?;
         let index = if switches.on(Bug::OneSlot) { 0 } else { usize::from(generation % 2 == 1) };
         let pointer = Pointer { number, ..self.pointer };
         let bytes = encode_slot(&pointer, generation, index);
@@ -172,6 +174,18 @@ impl Current {
         self.file.sync(SyncMode::Data)?;
         (self.pointer, self.generation) = (pointer, generation);
         Ok(())
+    }
+}
+
+/// The generation after this one.
+///
+/// # Errors
+/// `Unsupported` if there is none: only a file made by hand counts that far.
+fn after(generation: u64) -> Result<u64> {
+    if generation < NUMBER_MAX {
+        Ok(generation + 1)
+    } else {
+        Err(Error::Unsupported("more switches"))
     }
 }
 
@@ -214,6 +228,9 @@ pub(crate) fn decode_slot(block: &[u8], index: usize) -> Slot {
     }
     if padding.iter().any(|b| *b != 0) {
         return Slot::Damaged(Damage::Padding);
+    }
+    if generation > NUMBER_MAX || number > NUMBER_MAX {
+        return Slot::Damaged(Damage::Length);
     }
     Slot::Valid { generation, pointer: Pointer { number, seed, layout } }
 }

@@ -1,10 +1,9 @@
 //! Edits of the manifest and the state that they make. Pure.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::codec::Reader;
-use crate::error::{Damage, FileName};
+use crate::error::{Damage, Error, FileName};
 use crate::limits::NUMBER_MAX;
 use crate::record::{FILE_HEADER_BYTES, FileKind};
 
@@ -69,7 +68,8 @@ pub(crate) enum Edit {
 pub(crate) struct State {
     pub(crate) layout: u8,
     pub(crate) next_file: u64,
-    pub(crate) files: BTreeMap<u64, LiveFile>,
+    /// In the order of their numbers.
+    pub(crate) files: Vec<LiveFile>,
     pub(crate) mark_seq: u64,
     pub(crate) mark_time_ms: u64,
 }
@@ -80,10 +80,16 @@ impl State {
     }
 
     /// A number that no file ever had.
-    pub(crate) fn take_number(&mut self) -> u64 {
+    ///
+    /// # Errors
+    /// `Unsupported` if there is none: only a manifest made by hand counts that far.
+    pub(crate) fn take_number(&mut self) -> Result<u64, Error> {
         let number = self.next_file;
+        if number >= NUMBER_MAX {
+            return Err(Error::Unsupported("more file numbers"));
+        }
         self.next_file += 1;
-        number
+        Ok(number)
     }
 
     /// Applies one edit; an edit that does not fit the state is damage.
@@ -104,7 +110,8 @@ impl State {
                 self.close(number, Status::Ended { offset }, last_seq)?;
             }
             Edit::Removed { number } => {
-                self.files.remove(&number).ok_or(Damage::Kind)?;
+                let at = self.position(number).map_err(|_| Damage::Kind)?;
+                self.files.remove(at);
             }
             Edit::Mark { seq, time_ms } => {
                 self.mark_seq = self.mark_seq.max(seq);
@@ -117,11 +124,24 @@ impl State {
 
     fn add(&mut self, file: LiveFile) -> Result<(), Damage> {
         self.next_file = self.next_file.max(file.number + 1);
-        self.files.insert(file.number, file).map_or(Ok(()), |_| Err(Damage::Kind))
+        let Err(at) = self.position(file.number) else { return Err(Damage::Kind) };
+        self.files.insert(at, file);
+        Ok(())
+    }
+
+    /// Where a file stands in the list, or where it would.
+    fn position(&self, number: u64) -> Result<usize, usize> {
+        self.files.binary_search_by_key(&number, |file| file.number)
+    }
+
+    /// Whether a file is live.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.position(number).is_ok()
     }
 
     fn close(&mut self, number: u64, status: Status, last_seq: u64) -> Result<(), Damage> {
-        let file = self.files.get_mut(&number).ok_or(Damage::Kind)?;
+        let at = self.position(number).map_err(|_| Damage::Kind)?;
+        let file = &mut self.files[at];
         (file.status, file.last_seq) = (status, last_seq);
         self.mark_seq = self.mark_seq.max(last_seq);
         Ok(())
@@ -132,7 +152,7 @@ impl State {
         let mut edits = Vec::with_capacity(self.files.len() + 3);
         edits.push(Edit::Layout { layout: self.layout });
         edits.push(Edit::NextFile { number: self.next_file });
-        edits.extend(self.files.values().map(|file| Edit::File(*file)));
+        edits.extend(self.files.iter().map(|file| Edit::File(*file)));
         edits.push(Edit::Mark { seq: self.mark_seq, time_ms: self.mark_time_ms });
         edits
     }

@@ -72,7 +72,7 @@ impl Manifest {
     ) -> core::result::Result<Self, Fault> {
         let mut frame = FrameBuilder::default();
         let mut state = state;
-        let number = state.take_number();
+        let number = state.take_number().map_err(Fault::Write)?;
         // Crash: a file that nothing names; creation starts over.
         let writer = new_file(&**vfs, number, seed, &state, &mut frame)?;
         sync_root(&**vfs, switches)?;
@@ -104,7 +104,7 @@ impl Manifest {
         mut state: State,
     ) -> core::result::Result<Self, Fault> {
         let mut frame = FrameBuilder::default();
-        let number = state.take_number();
+        let number = state.take_number().map_err(Fault::Write)?;
         // Crash: a manifest that nothing names; repair is run again.
         let writer = new_file(&**vfs, number, seed, &state, &mut frame)?;
         sync_root(&**vfs, switches)?;
@@ -175,7 +175,7 @@ impl Manifest {
     }
 
     /// A file number that was never used; it is durable with the next commit that names it.
-    pub(crate) fn take_number(&mut self) -> u64 {
+    pub(crate) fn take_number(&mut self) -> Result<u64> {
         self.state.take_number()
     }
 
@@ -218,7 +218,7 @@ impl Manifest {
 
     /// Writes `next` as a new manifest and makes CURRENT name it.
     fn replace(&mut self, mut next: State) -> core::result::Result<(), Fault> {
-        let number = next.take_number();
+        let number = next.take_number().map_err(Fault::Write)?;
         self.state.next_file = next.next_file;
         // Crash: a manifest that nothing names; the next open removes it.
         let early = self.switches.on(Bug::CurrentBeforeManifest);

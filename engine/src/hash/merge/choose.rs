@@ -2,10 +2,11 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::sync::atomic::Ordering;
 
 use super::super::Store;
-use super::super::files::DataFile;
+use super::super::files::{DataFile, insert_ordered};
 use super::Merge;
 
 /// A merge takes inputs up to this many times the size of a segment.
@@ -23,15 +24,16 @@ impl Store {
             .map(|file| (self.dead_percent(file, oldest_age, horizon), Arc::clone(file)))
             .filter(|(percent, _)| *percent >= u64::from(self.options.merge_dead_percent))
             .collect();
-        worst.sort_by_key(|(percent, file)| (core::cmp::Reverse(*percent), file.number));
         let limit = self.options.segment_bytes.saturating_mul(INPUT_SEGMENTS);
         let (mut inputs, mut bytes) = (Vec::new(), 0);
-        for (_, file) in worst {
+        let rank = |(percent, file): &(u64, Arc<DataFile>)| (*percent, Reverse(file.number));
+        while let Some(at) = (0..worst.len()).max_by_key(|at| rank(&worst[*at])) {
+            let (_, file) = worst.swap_remove(at);
             if !inputs.is_empty() && bytes + file.end() > limit {
                 break;
             }
             bytes += file.end();
-            inputs.push(file);
+            insert_ordered(&mut inputs, file, |file| (file.age, file.number));
         }
         (!inputs.is_empty()).then(|| Merge::new(inputs, &files, self.options.clock.ticks_us()))
     }
@@ -39,7 +41,10 @@ impl Store {
     /// A merge of everything that is closed, if that would drop anything.
     pub(in crate::hash) fn full_merge(&self) -> Option<Merge> {
         let files = self.files.live();
-        let inputs: Vec<_> = files.iter().filter(|file| file.is_closed()).cloned().collect();
+        let mut inputs = Vec::new();
+        for file in files.iter().filter(|file| file.is_closed()) {
+            insert_ordered(&mut inputs, Arc::clone(file), |file| (file.age, file.number));
+        }
         let horizon = self.dead_horizon();
         let dead = |file: &Arc<DataFile>| {
             let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);

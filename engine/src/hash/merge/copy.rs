@@ -138,7 +138,7 @@ impl Merge {
     fn begin_output(&mut self, store: &Store) -> Result<()> {
         let number = {
             let mut writer = store.writer.lock();
-            writer.manifest.as_mut().ok_or(Error::Closed)?.take_number()
+            writer.manifest.as_mut().ok_or(Error::Closed)?.take_number()?
         };
         let (kind, seed, age) = (FileKind::Segment, store.seed, self.age);
         let header = FileHeader { kind, number, seed, age, first_seq: 0 };

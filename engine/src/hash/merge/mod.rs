@@ -81,8 +81,8 @@ struct Move {
 }
 
 impl Merge {
-    fn new(mut inputs: Vec<Arc<DataFile>>, all: &[Arc<DataFile>], started_us: u64) -> Self {
-        inputs.sort_by_key(|file| (file.age, file.number));
+    /// `inputs` in the order of their ages.
+    fn new(inputs: Vec<Arc<DataFile>>, all: &[Arc<DataFile>], started_us: u64) -> Self {
         let age = inputs.iter().map(|file| file.age).max().unwrap_or(0);
         let chosen = |file: &DataFile| inputs.iter().any(|input| input.number == file.number);
         let others = all.iter().filter(|file| !chosen(file)).map(|file| file.age);
