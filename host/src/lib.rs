@@ -10,5 +10,9 @@
     reason = "this crate always has the standard library"
 )]
 
+mod bindings;
 pub mod cli;
+pub mod engine;
 pub mod escape;
+pub mod sandbox;
+pub mod wasi_fs;

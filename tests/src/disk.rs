@@ -1,9 +1,20 @@
 //! The disks that a test runs on, each as a `Vfs` that keeps its bytes while the value lives.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use keelstone::vfs::{MemoryDisk, NativeDisk, Vfs};
+use keelstone_host::sandbox::Sandbox;
 use tempfile::TempDir;
+
+/// The component that ships, ready to run.
+///
+/// # Panics
+/// If the tests were built without it.
+#[must_use]
+pub fn sandbox() -> Sandbox {
+    static READY: OnceLock<Sandbox> = OnceLock::new();
+    READY.get_or_init(|| Sandbox::built_in().expect("built with the component")).clone()
+}
 
 /// A disk; a clone is the same disk.
 #[derive(Clone)]
@@ -19,6 +30,8 @@ pub enum DiskKind {
     Memory,
     /// A temporary directory of the operating system.
     Native,
+    /// In memory, and the engine runs as a component inside the sandbox.
+    Sandbox,
 }
 
 impl Disk {
@@ -43,7 +56,7 @@ impl Disk {
     #[must_use]
     pub fn new(kind: DiskKind) -> Self {
         match kind {
-            DiskKind::Memory => Self::memory(),
+            DiskKind::Memory | DiskKind::Sandbox => Self::memory(),
             DiskKind::Native => Self::native(),
         }
     }

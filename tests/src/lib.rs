@@ -9,6 +9,7 @@
     reason = "tests have std, and one that cannot go on stops with a panic"
 )]
 
+pub mod component;
 pub mod crash;
 pub mod damage;
 pub mod differential;

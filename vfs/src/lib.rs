@@ -73,6 +73,8 @@ mod name;
 mod native;
 mod trace;
 mod tree;
+#[cfg(all(feature = "wasi", target_arch = "wasm32"))]
+mod wasi;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -87,6 +89,8 @@ pub use name::check_name;
 #[cfg(all(feature = "std", any(unix, windows)))]
 pub use native::NativeDisk;
 pub use trace::TraceDisk;
+#[cfg(all(feature = "wasi", target_arch = "wasm32"))]
+pub use wasi::WasiDisk;
 
 /// How a file, or a lock, is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

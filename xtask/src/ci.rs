@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::shell::{self, Outcome};
-use crate::{bench, demo, nostd, test, tidy};
+use crate::{bench, component, demo, nostd, test, tidy};
 
 /// Runs the steps in order and stops at the first that fails.
 pub fn run() -> Outcome {
     let start = Instant::now();
+    component::ready();
     step("format", format)?;
     step("tidy", tidy::run)?;
     step("clippy", clippy)?;

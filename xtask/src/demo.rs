@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use crate::component;
 use crate::shell::{self, Outcome};
 
 const DATA: &str = "tests/data/unicode/UnicodeData.txt";
@@ -12,6 +13,7 @@ const DATA: &str = "tests/data/unicode/UnicodeData.txt";
 /// Builds and runs; further arguments go to the program.
 pub fn run(args: &[String]) -> Outcome {
     let start = Instant::now();
+    component::ready();
     // Why: two builds, so that `keel` is the product and does not get the feature `lab` of the
     // tests.
     let product = ["build", "--release", "--package", "keelstone-host", "--bin", "keel"];

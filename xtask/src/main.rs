@@ -14,6 +14,7 @@
 mod bench;
 mod bless;
 mod ci;
+mod component;
 mod counts;
 mod demo;
 mod fuzz;
@@ -28,6 +29,7 @@ const USAGE: &str = "\
 usage: cargo xtask VERB
 
   demo                    build in release, do the main job on real data, print an account of it
+  component               get a compiler for WebAssembly, build the store as a component
   test [FILTER]           every test; with FILTER those whose name contains it
   ci                      what continuous integration checks: lints, docs, demo, benchmarks, tests
   tidy                    the house rules: floors, headers, sizes, names, promises, leftovers
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match args.first().map(String::as_str) {
         Some("demo") => demo::run(rest),
         Some("test") => at_most(1, rest).and_then(|()| test::run(rest.first().map(String::as_str))),
+        Some("component") => at_most(0, rest).and_then(|()| component::run()),
         Some("ci") => at_most(0, rest).and_then(|()| ci::run()),
         Some("tidy") => at_most(0, rest).and_then(|()| tidy::run()),
         Some("fuzz") => at_most(2, rest).and_then(|()| fuzz::run(rest)),

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::component;
 use crate::counts::{self, Counts};
 use crate::shell::{self, Built, Outcome};
 
@@ -17,6 +18,7 @@ const TARGETS: [&str; 2] = ["--workspace", "--tests"];
 
 /// Runs all tests, or those whose name contains `filter`.
 pub fn run(filter: Option<&str>) -> Outcome {
+    component::ready();
     let keel = build_keel()?;
     let suites = build_suites()?;
     if let Some(filter) = filter {

@@ -6,12 +6,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keelstone::{Batch, Db, Durability};
+use keelstone::{Batch, Durability};
 
 use super::args::{Bench, Globals};
 use super::exit::{Failure, Outcome};
 use super::open;
 use super::output::{Output, counts_object};
+use crate::engine::Engine;
 
 /// Durable puts are few: each waits for the disk.
 const DURABLE_MAX: u64 = 200;
@@ -33,14 +34,14 @@ fn measure(dir: &Path, args: &Bench, globals: &Globals, out: &mut Output<'_>) ->
     let workload = Workload::of(args)?;
     let db = open::or_create(dir, globals)?;
     let durable = args.count.min(DURABLE_MAX);
-    let puts = timed(args.count, |n| workload.put(&db, n, Durability::Buffered))?;
+    let puts = timed(args.count, |n| workload.put(&*db, n, Durability::Buffered))?;
     let begun = Instant::now();
     db.sync()?;
     let sync_us = micros(begun.elapsed());
-    let puts_durable = timed(durable, |n| workload.put(&db, n, Durability::Durable))?;
-    let gets = timed(args.count, |n| workload.get(&db, n))?;
-    let misses = timed(args.count, |n| workload.miss(&db, n))?;
-    open::finish(&db, globals)?;
+    let puts_durable = timed(durable, |n| workload.put(&*db, n, Durability::Durable))?;
+    let gets = timed(args.count, |n| workload.get(&*db, n))?;
+    let misses = timed(args.count, |n| workload.miss(&*db, n))?;
+    open::finish(&*db, globals)?;
     let mut rows = vec![
         ("count".to_owned(), args.count),
         ("seed".to_owned(), args.seed),
@@ -136,24 +137,24 @@ impl Workload {
         words.flat_map(u64::to_le_bytes).take(self.value_bytes).collect()
     }
 
-    fn put(&self, db: &Db, n: u64, durability: Durability) -> Outcome {
+    fn put(&self, db: &dyn Engine, n: u64, durability: Durability) -> Outcome {
         let mut batch = Batch::new();
         batch.put(self.key(n), self.value(n));
         db.write(&batch, durability)?;
         Ok(())
     }
 
-    fn get(&self, db: &Db, n: u64) -> Outcome {
+    fn get(&self, db: &dyn Engine, n: u64) -> Outcome {
         let product = u128::from(n) * u128::from(self.step) % u128::from(self.count);
         let n = u64::try_from(product).unwrap_or(0);
-        let found = db.get(self.key(n))?;
+        let found = db.get(&self.key(n))?.map(|found| found.value);
         if found == Some(self.value(n)) { Ok(()) } else { Err(Self::mismatch()) }
     }
 
-    fn miss(&self, db: &Db, n: u64) -> Outcome {
+    fn miss(&self, db: &dyn Engine, n: u64) -> Outcome {
         // Why: keys of another seed, so that an earlier run in the same directory did not put them.
         let absent = Self::spread(!self.seed, n);
-        if db.get(absent)?.is_none() { Ok(()) } else { Err(Self::mismatch()) }
+        if db.get(&absent)?.is_none() { Ok(()) } else { Err(Self::mismatch()) }
     }
 
     fn mismatch() -> Failure {

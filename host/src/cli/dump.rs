@@ -2,19 +2,20 @@
 //!
 //! Called by the hall; calls the engine, which needs neither the lock nor the rest of the store.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use keelstone::{Error, FileName};
 use serde_json::json;
 
-use super::args::Dump;
+use super::args::{Dump, Globals};
 use super::exit::{Failure, Outcome};
-use super::open;
+use super::open::{self, Place};
 use super::output::Output;
 
 /// Prints a file.
-pub(super) fn dump(args: &Dump, out: &mut Output<'_>) -> Outcome {
+pub(super) fn dump(args: &Dump, globals: &Globals, out: &mut Output<'_>) -> Outcome {
+    let place = Place::of(globals)?;
     let file = &args.file;
     let wrong = |what| Failure::Usage(format!("{}: {what}", file.display()));
     let name = file.file_name().and_then(|name| name.to_str());
@@ -33,13 +34,18 @@ pub(super) fn dump(args: &Dump, out: &mut Output<'_>) -> Outcome {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
     let disk = open::disk(dir.unwrap_or(Path::new(".")))?;
     let mut text = Text { out, line: String::new(), failure: None };
-    let dumped = keelstone::dump(disk.as_ref(), name, &mut text);
+    let dumped = match place {
+        Place::Native => keelstone::dump(disk.as_ref(), name, &mut text).map_err(Failure::from),
+        Place::Sandbox(sandbox) => sandbox
+            .dump(disk, name, &mut |page| text.write_str(page).is_ok())
+            .map_err(Failure::from),
+    };
     text.end()?;
     match dumped {
         // Why: a reader that went away makes the writer fail; that is no failure of the store.
         Err(_) if out.is_closed() => Ok(()),
-        Err(Error::NoStore) => Err(wrong("not a file of a store")),
-        other => other.map_err(Failure::from),
+        Err(Failure::Store(Error::NoStore)) => Err(wrong("not a file of a store")),
+        other => other,
     }
 }
 

@@ -8,6 +8,8 @@ use std::io;
 
 use keelstone::Error;
 
+use crate::engine;
+
 /// The result of a command.
 pub(super) type Outcome<T = ()> = Result<T, Failure>;
 
@@ -32,8 +34,8 @@ pub(super) enum Failure {
         /// Why it failed.
         error: io::Error,
     },
-    /// The work was to be done in the sandbox and there is no component.
-    NoComponent,
+    /// The sandbox ended, or there is none.
+    Sandbox(String),
 }
 
 /// How the process ends.
@@ -87,7 +89,7 @@ impl Failure {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Full,
                 _ => Exit::Io,
             },
-            Self::NoComponent => Exit::Io,
+            Self::Sandbox(_) => Exit::Io,
         }
     }
 }
@@ -117,7 +119,17 @@ impl fmt::Display for Failure {
             Self::Store(error) => write!(f, "{error}"),
             Self::Damaged { places } => write!(f, "the store is damaged places={places}"),
             Self::Io { doing, error } => write!(f, "{doing}: {error}"),
-            Self::NoComponent => f.write_str("the sandbox component is not part of this build"),
+            // Why: one line, whatever wasmtime says.
+            Self::Sandbox(text) => f.write_str(&text.replace('\n', " ")),
+        }
+    }
+}
+
+impl From<engine::Error> for Failure {
+    fn from(error: engine::Error) -> Self {
+        match error {
+            engine::Error::Store(error) => Self::Store(error),
+            engine::Error::Sandbox(text) => Self::Sandbox(text),
         }
     }
 }

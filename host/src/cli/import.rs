@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_ch
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keelstone::{Batch, Db, Durability, Write, limits};
+use keelstone::{Batch, Durability, Write, limits};
 use serde_json::json;
 
 use super::args::{Globals, Import, Policy};
@@ -20,6 +20,7 @@ use super::lines::{LineError, Lines};
 use super::open;
 use super::output::Output;
 use super::progress::Progress;
+use crate::engine::Engine;
 
 /// A batch is applied before it has more bytes of keys and values, unless it is one line.
 const BATCH_BYTES_MAX: usize = 32 << 20;
@@ -39,10 +40,10 @@ pub(super) fn import(args: &Import, globals: &Globals, out: &mut Output<'_>) -> 
     }
     let db = open::or_create(&args.dir, globals)?;
     let progress = Progress::bytes(bytes, out.is_quiet());
-    let mut import = Importer::new(&db, globals.durability, out, progress);
+    let mut import = Importer::new(&*db, globals, out, progress);
     let ended = import.run(&pieces)?;
     let lines = import.lines;
-    open::finish(&db, globals)?;
+    open::finish(&*db, globals)?;
     match ended {
         None => out.counts("", &[("imported", lines)]),
         Some(error) => Err(stopped(error, &args.file)),
@@ -134,8 +135,9 @@ fn send_all(
 
 /// Applies batches and acknowledges them.
 struct Importer<'a, 'o> {
-    db: &'a Db,
+    db: &'a dyn Engine,
     policy: Policy,
+    durability: Durability,
     out: &'a mut Output<'o>,
     progress: Progress,
     /// Lines that were applied.
@@ -145,8 +147,14 @@ struct Importer<'a, 'o> {
 }
 
 impl<'a, 'o> Importer<'a, 'o> {
-    fn new(db: &'a Db, policy: Policy, out: &'a mut Output<'o>, progress: Progress) -> Self {
-        Self { db, policy, out, progress, lines: 0, waiting: None }
+    fn new(
+        db: &'a dyn Engine,
+        globals: &Globals,
+        out: &'a mut Output<'o>,
+        progress: Progress,
+    ) -> Self {
+        let (policy, durability) = (globals.durability, open::durability(globals));
+        Self { db, policy, durability, out, progress, lines: 0, waiting: None }
     }
 
     /// Applies all pieces; afterwards all of them are acknowledged. Gives what ended the input
@@ -177,11 +185,7 @@ impl<'a, 'o> Importer<'a, 'o> {
     }
 
     fn apply(&mut self, batch: &Batch, bytes: u64) -> Outcome {
-        let durability = match self.policy {
-            Policy::Immediate => Durability::Durable,
-            Policy::Batch | Policy::None => Durability::Buffered,
-        };
-        self.db.write(batch, durability)?;
+        self.db.write(batch, self.durability)?;
         self.lines += batch.len() as u64;
         self.progress.advance(bytes);
         if self.policy != Policy::Batch {

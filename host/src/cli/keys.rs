@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use keelstone::Batch;
+use keelstone::{Batch, Write};
 
 use super::args::{Delete, Get, Globals, Put};
 use super::exit::{Failure, Outcome};
@@ -15,12 +15,10 @@ use super::output::Output;
 pub(super) fn put(args: Put, globals: &Globals) -> Outcome {
     let expires_ms = args.ttl.map(|ttl_ms| expiry(ttl_ms, globals)).transpose()?;
     let db = open::or_create(&args.dir, globals)?;
-    let (key, value) = (args.key.0, args.value.0);
-    match expires_ms {
-        Some(ms) => db.put_until(key, value, ms)?,
-        None => db.put(key, value)?,
-    }
-    open::finish(&db, globals)
+    let mut batch = Batch::new();
+    batch.push(Write::Put { key: args.key.0, value: args.value.0, expires_ms });
+    db.write(&batch, open::durability(globals))?;
+    open::finish(&*db, globals)
 }
 
 fn expiry(ttl_ms: u64, globals: &Globals) -> Outcome<u64> {
@@ -31,7 +29,7 @@ fn expiry(ttl_ms: u64, globals: &Globals) -> Outcome<u64> {
 /// Prints the value of a key.
 pub(super) fn get(args: &Get, globals: &Globals, out: &mut Output<'_>) -> Outcome {
     let db = open::to_read(&args.dir, globals)?;
-    let found = db.get_with_expiry(&args.key.0)?.ok_or(Failure::Absent)?;
+    let found = db.get(&args.key.0)?.ok_or(Failure::Absent)?;
     out.value(&args.key.0, &found.value, found.expires_ms)
 }
 
@@ -41,15 +39,15 @@ pub(super) fn delete(args: Delete, globals: &Globals) -> Outcome {
     let mut batch = Batch::new();
     let mut absent = false;
     for key in args.keys.into_iter().map(|key| key.0).collect::<BTreeSet<_>>() {
-        if db.contains(&key)? {
+        if db.get(&key)?.is_some() {
             batch.delete(key);
         } else {
             absent = true;
         }
     }
     if !batch.is_empty() {
-        db.write(&batch, open::options(globals, keelstone::OpenMode::Existing).durability)?;
+        db.write(&batch, open::durability(globals))?;
     }
-    open::finish(&db, globals)?;
+    open::finish(&*db, globals)?;
     if absent { Err(Failure::Absent) } else { Ok(()) }
 }

@@ -9,19 +9,20 @@ use serde_json::{Map, Value, json};
 
 use super::args::{Backup, Globals, Store};
 use super::exit::{Failure, Outcome};
-use super::open::{self, NewDir};
+use super::open::{self, NewDir, Place};
 use super::output::Output;
 use super::progress::Progress;
+use crate::engine;
 
 /// Prints counts and sizes, sorted by name.
 pub(super) fn stats(args: &Store, globals: &Globals, out: &mut Output<'_>) -> Outcome {
     let db = open::to_read(&args.dir, globals)?;
-    let mut fields: Vec<(&str, Value)> = Vec::new();
-    fields.push(("layout", layout_name(db.layout()).into()));
-    fields.extend(db.stats()?.fields().into_iter().map(|(name, count)| (name, count.into())));
-    fields.sort_by_key(|(name, _)| *name);
+    let mut fields: Vec<(String, Value)> = Vec::new();
+    fields.push(("layout".to_owned(), layout_name(db.layout()?).into()));
+    fields.extend(db.stats()?.into_iter().map(|(name, count)| (name, count.into())));
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
     if out.is_json() {
-        let object: Map<_, _> = fields.into_iter().map(|(name, v)| (name.to_owned(), v)).collect();
+        let object: Map<_, _> = fields.into_iter().collect();
         return out.object(&Value::Object(object));
     }
     for (name, value) in fields {
@@ -41,8 +42,14 @@ fn layout_name(layout: Layout) -> &'static str {
 }
 
 /// Reads everything and prints what is torn and what is damaged.
-pub(super) fn verify(args: &Store, out: &mut Output<'_>) -> Outcome {
-    let report = keelstone::verify(&open::disk(&args.dir)?).map_err(open::in_dir(&args.dir))?;
+pub(super) fn verify(args: &Store, globals: &Globals, out: &mut Output<'_>) -> Outcome {
+    let place = Place::of(globals)?;
+    let disk = open::disk(&args.dir)?;
+    let report = match place {
+        Place::Native => keelstone::verify(&disk).map_err(engine::Error::from),
+        Place::Sandbox(sandbox) => sandbox.verify(disk, &open::clock(globals)),
+    };
+    let report = report.map_err(open::in_dir(&args.dir))?;
     if out.is_json() {
         out.object(&verify_object(&report))?;
     } else {
@@ -96,8 +103,13 @@ fn place_object(place: &Corruption) -> Value {
 /// Keeps everything readable and prints what is lost.
 pub(super) fn repair(args: &Store, globals: &Globals, out: &mut Output<'_>) -> Outcome {
     let options = open::options(globals, OpenMode::Existing);
+    let place = Place::of(globals)?;
     let disk = open::disk(&args.dir)?;
-    let report = keelstone::repair(&disk, &options).map_err(open::in_dir(&args.dir))?;
+    let report = match place {
+        Place::Native => keelstone::repair(&disk, &options).map_err(engine::Error::from),
+        Place::Sandbox(sandbox) => sandbox.repair(disk, &options),
+    };
+    let report = report.map_err(open::in_dir(&args.dir))?;
     let RepairReport { kept, lost, .. } = report;
     let count = lost.len() as u64;
     if out.is_json() {
@@ -121,7 +133,7 @@ pub(super) fn compact(args: &Store, globals: &Globals, out: &mut Output<'_>) -> 
     let progress = Progress::spinner("compacting", out.is_quiet());
     db.compact()?;
     drop(progress);
-    open::finish(&db, globals)?;
+    open::finish(&*db, globals)?;
     let after = bytes_on_disk(&args.dir)?;
     out.counts("", &[("before", before), ("after", after)])
 }

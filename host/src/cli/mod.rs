@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, Globals};
+use args::{Cli, Command};
 use exit::{Failure, Outcome};
 use output::{Output, report};
 
@@ -51,7 +51,6 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, out: &mut Output<'_>) -> Outcome {
     let Cli { globals, command } = cli;
     open::check(&globals)?;
-    check_sandbox(&globals, &command)?;
     match command {
         Command::Put(args) => keys::put(args, &globals),
         Command::Get(args) => keys::get(&args, &globals, out),
@@ -60,24 +59,12 @@ fn run(cli: Cli, out: &mut Output<'_>) -> Outcome {
         Command::Export(args) => scan::export(&args, &globals, out),
         Command::Import(args) => import::import(&args, &globals, out),
         Command::Stats(args) => maintain::stats(&args, &globals, out),
-        Command::Verify(args) => maintain::verify(&args, out),
+        Command::Verify(args) => maintain::verify(&args, &globals, out),
         Command::Repair(args) => maintain::repair(&args, &globals, out),
         Command::Compact(args) => maintain::compact(&args, &globals, out),
         Command::Backup(args) => maintain::backup(&args, &globals),
-        Command::Dump(args) => dump::dump(&args, out),
+        Command::Dump(args) => dump::dump(&args, &globals, out),
         Command::Bench(args) => bench::bench(&args, &globals, out),
-    }
-}
-
-/// `--sandbox` never falls back to native work: some commands never have it, the others need the
-/// component.
-fn check_sandbox(globals: &Globals, command: &Command) -> Outcome {
-    match command {
-        _ if !globals.sandbox => Ok(()),
-        Command::Repair(_) | Command::Dump(_) | Command::Backup(_) => {
-            Err(Failure::Usage("this command does not run in the sandbox".into()))
-        }
-        _ => Err(Failure::NoComponent),
     }
 }
 

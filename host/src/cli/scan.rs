@@ -1,12 +1,14 @@
 //! `scan` and `export`: keys in the order of their bytes.
 //!
-//! Called by the hall; calls the engine's unordered scan and sorts. In memory: the keys that match,
+//! Called by the hall; calls the store's unordered scan and sorts. In memory: the keys that match,
 //! and values up to a bound; values beyond it are read again when it is their turn. With a limit,
 //! twice as many keys as the limit.
 
 use std::cmp::Ordering;
 
-use keelstone::{Entry, Snapshot};
+use keelstone::Entry;
+
+use crate::engine::View;
 
 use super::args::{Globals, Scan, Store};
 use super::exit::Outcome;
@@ -26,14 +28,14 @@ pub(super) fn scan(args: Scan, globals: &Globals, out: &mut Output<'_>) -> Outco
         limit: args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
     };
     let db = open::to_read(&args.dir, globals)?;
-    print(&db.snapshot()?, &range, &wanted, out)
+    print(&*db.snapshot()?, &range, &wanted, out)
 }
 
 /// Prints everything, with expiries, so that `import` can read it.
 pub(super) fn export(args: &Store, globals: &Globals, out: &mut Output<'_>) -> Outcome {
     let wanted = Wanted { values: true, expiry_shown: true, reverse: false, limit: None };
     let db = open::to_read(&args.dir, globals)?;
-    print(&db.snapshot()?, &Range::default(), &wanted, out)
+    print(&*db.snapshot()?, &Range::default(), &wanted, out)
 }
 
 /// Which keys.
@@ -69,7 +71,7 @@ struct Wanted {
     limit: Option<usize>,
 }
 
-fn print(snapshot: &Snapshot, range: &Range, wanted: &Wanted, out: &mut Output<'_>) -> Outcome {
+fn print(snapshot: &dyn View, range: &Range, wanted: &Wanted, out: &mut Output<'_>) -> Outcome {
     for item in sorted(snapshot, range, wanted)? {
         let read_again;
         let value = match &item.value {
@@ -78,7 +80,7 @@ fn print(snapshot: &Snapshot, range: &Range, wanted: &Wanted, out: &mut Output<'
             None => {
                 // Why: the snapshot holds its time and its entries, so what it scanned it also has.
                 let Some(value) = snapshot.get(&item.key)? else { continue };
-                read_again = value;
+                read_again = value.value;
                 Some(read_again.as_slice())
             }
         };
@@ -92,7 +94,7 @@ fn print(snapshot: &Snapshot, range: &Range, wanted: &Wanted, out: &mut Output<'
 }
 
 /// What matches, in the order of printing.
-fn sorted(snapshot: &Snapshot, range: &Range, wanted: &Wanted) -> Outcome<Vec<Item>> {
+fn sorted(snapshot: &dyn View, range: &Range, wanted: &Wanted) -> Outcome<Vec<Item>> {
     let limit = wanted.limit.unwrap_or(usize::MAX);
     let mut kept = Kept { items: Vec::new(), limit, value_bytes: 0 };
     if limit > 0 {

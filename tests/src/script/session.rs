@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex};
 
 use keelstone::lab::Bug;
 use keelstone::{
-    Clock, Db, Durability, Event, Job, Layout, ManualClock, Observer, OpenMode, Options, Scan,
-    Snapshot, SyncEvery,
+    Clock, Db, Durability, Event, Layout, ManualClock, Observer, OpenMode, Options, SyncEvery,
 };
+use keelstone_host::engine::{Engine, Entries, View, Work};
+use keelstone_host::sandbox::SandboxDb;
 
-use crate::disk::{Disk, DiskKind};
+use crate::disk::{Disk, DiskKind, sandbox};
 use crate::shape::Shape;
 
 /// What a command prints, or what is wrong with it.
@@ -30,13 +31,15 @@ pub struct Twist {
     pub bug: Option<Bug>,
 }
 
-/// Remembers what it is told.
+/// Remembers the names of what it is told.
 #[derive(Default)]
-struct Ear(Mutex<Vec<Event>>);
+struct Ear(Mutex<Vec<String>>);
 
 impl Observer for Ear {
     fn event(&self, event: &Event) {
-        self.0.lock().expect("nobody panics here").push(*event);
+        let text = format!("{event:?}");
+        let name = text.split([' ', '(']).next().unwrap_or_default().to_lowercase();
+        self.0.lock().expect("nobody panics here").push(name);
     }
 }
 
@@ -48,10 +51,13 @@ pub struct Session {
     disk: String,
     clock: Arc<ManualClock>,
     ear: Arc<Ear>,
-    db: Option<Db>,
-    snapshots: BTreeMap<String, Snapshot>,
-    scans: BTreeMap<String, Scan>,
-    job: Option<Job>,
+    db: Option<Box<dyn Engine>>,
+    /// The same store as `db`, if it runs inside the sandbox.
+    inside: Option<SandboxDb>,
+    durability: Durability,
+    snapshots: BTreeMap<String, Box<dyn View>>,
+    scans: BTreeMap<String, Entries>,
+    job: Option<Box<dyn Work>>,
 }
 
 /// An answer on one line.
@@ -60,7 +66,7 @@ fn line(text: impl Into<String>) -> Output {
 }
 
 /// Nothing for success, the error otherwise.
-fn done(command: &str, result: keelstone::Result<()>) -> Output {
+fn done(command: &str, result: Result<(), impl core::fmt::Display>) -> Output {
     Ok(result.err().map(|error| format!("{command} → error: {error}")).into_iter().collect())
 }
 
@@ -88,6 +94,8 @@ impl Session {
             clock: ManualClock::new(0),
             ear: Arc::default(),
             db: None,
+            inside: None,
+            durability: Durability::Durable,
             snapshots: BTreeMap::new(),
             scans: BTreeMap::new(),
             job: None,
@@ -110,7 +118,7 @@ impl Session {
                 self.clock.advance(number(args.first().ok_or("how far?")?)?);
                 Ok(Vec::new())
             }
-            "events" => Ok(self.events()),
+            "events" => self.events(),
             _ => match self.write_command(verb, &args) {
                 Some(output) => output,
                 None => self.read_command(verb, &args),
@@ -118,8 +126,8 @@ impl Session {
         }
     }
 
-    fn db(&self) -> Result<&Db, String> {
-        self.db.as_ref().ok_or_else(|| "no store is open".to_owned())
+    fn db(&self) -> Result<&dyn Engine, String> {
+        self.db.as_deref().ok_or_else(|| "no store is open".to_owned())
     }
 
     fn current(&mut self) -> Disk {
@@ -140,19 +148,41 @@ impl Session {
 
     fn open(&mut self, args: &[&str]) -> Output {
         let options = self.options(args)?;
-        self.release();
-        match Db::open(self.current().vfs(), options) {
+        self.release()?;
+        self.durability = options.durability;
+        let vfs = self.current().vfs();
+        let opened = if self.kind == DiskKind::Sandbox {
+            sandbox().open(vfs, &options).map(|db| {
+                self.inside = Some(db.clone());
+                Box::new(db) as Box<dyn Engine>
+            })
+        } else {
+            Db::open(vfs, options).map(|db| Box::new(db) as Box<dyn Engine>).map_err(Into::into)
+        };
+        match opened {
             Ok(db) => self.db = Some(db),
             Err(error) => return line(format!("open → error: {error}")),
         }
         Ok(Vec::new())
     }
 
-    fn release(&mut self) {
+    fn release(&mut self) -> Result<(), String> {
+        self.hear()?;
+        self.inside = None;
         self.snapshots.clear();
         self.scans.clear();
         self.job = None;
         self.db = None;
+        Ok(())
+    }
+
+    /// Fetches what a store inside the sandbox has to tell.
+    fn hear(&self) -> Result<(), String> {
+        let Some(db) = &self.inside else { return Ok(()) };
+        let told = db.events().map_err(|error| error.to_string())?;
+        let mut heard = self.ear.0.lock().expect("nobody panics here");
+        heard.extend(told.into_iter().map(|(name, _)| name.to_lowercase()));
+        Ok(())
     }
 
     /// Closes and keeps the handle, so that a script can show what a closed store says.
@@ -161,12 +191,12 @@ impl Session {
     }
 
     fn kill(&mut self) -> Output {
-        self.release();
+        self.release()?;
         Ok(Vec::new())
     }
 
     fn switch(&mut self, args: &[&str]) -> Output {
-        self.release();
+        self.release()?;
         self.disk = (*args.first().ok_or("which disk?")?).to_owned();
         Ok(Vec::new())
     }
@@ -174,8 +204,14 @@ impl Session {
     /// Opens the same disk once more while the store is open.
     fn lock_again(&mut self) -> Output {
         let options = self.options(&[])?;
-        match Db::open(self.current().vfs(), options) {
-            Ok(_) => line("lock-again → opened"),
+        let vfs = self.current().vfs();
+        let opened = if self.kind == DiskKind::Sandbox {
+            sandbox().open(vfs, &options).map(drop)
+        } else {
+            Db::open(vfs, options).map(drop).map_err(Into::into)
+        };
+        match opened {
+            Ok(()) => line("lock-again → opened"),
             Err(error) => line(format!("lock-again → error: {error}")),
         }
     }
@@ -188,13 +224,10 @@ impl Session {
         line(format!("time → {}", self.clock.now_ms()))
     }
 
-    fn events(&self) -> Vec<String> {
-        let events = std::mem::take(&mut *self.ear.0.lock().expect("nobody panics here"));
-        let name = |event: &Event| {
-            let text = format!("{event:?}");
-            text.split([' ', '(']).next().unwrap_or_default().to_lowercase()
-        };
-        vec![format!("events → {}", events.iter().map(name).collect::<Vec<_>>().join(" "))]
+    fn events(&self) -> Output {
+        self.hear()?;
+        let names = std::mem::take(&mut *self.ear.0.lock().expect("nobody panics here"));
+        line(format!("events → {}", names.join(" ")))
     }
 }
 

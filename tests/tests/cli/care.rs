@@ -1,4 +1,4 @@
-//! stats, verify, repair, compact, backup, dump, bench on a sound store; the sandbox.
+//! stats, verify, repair, compact, backup, dump, bench on a sound store.
 
 use std::path::Path;
 
@@ -125,33 +125,4 @@ fn bench_keeps_a_directory_that_is_given() {
         assert!(out.starts_with("{\"count\":50,"), "{out}");
     }
     assert_eq!(place.keel("scan", &["--keys"]).printed().lines().count(), 50);
-}
-
-#[test]
-fn the_sandbox_never_falls_back_to_native_work() {
-    let place = Place::with(&[("a", "1")]);
-    let before = place.image();
-    let (lines, copy) = (place.path("lines"), place.path("copy"));
-    std::fs::write(&lines, "c\t3\n").unwrap();
-    for (command, args) in [
-        ("put", vec!["a", "2"]),
-        ("get", vec!["a"]),
-        ("delete", vec!["a"]),
-        ("scan", vec![]),
-        ("import", vec![lines.as_str()]),
-        ("export", vec![]),
-        ("stats", vec![]),
-        ("verify", vec![]),
-        ("compact", vec![]),
-        ("bench", vec![]),
-    ] {
-        let ran = place.keel(command, &[args, vec!["--sandbox"]].concat());
-        assert_eq!(ran.failed(4), "the sandbox component is not part of this build", "{command}");
-        assert_eq!(ran.out, "");
-    }
-    for (command, args) in [("repair", vec![]), ("dump", vec![]), ("backup", vec![copy.as_str()])] {
-        let ran = place.keel(command, &[args, vec!["--sandbox"]].concat());
-        assert_eq!(ran.failed(2), "this command does not run in the sandbox", "{command}");
-    }
-    assert_eq!(place.image(), before);
 }

@@ -6,6 +6,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(clippy::std_instead_of_alloc, reason = "tests have the standard library")]
 
+/// Options that every command is run with.
+const EVERYWHERE: &[&str] = &[];
+
 mod answers;
 mod bad_input;
 mod care;

@@ -71,7 +71,7 @@ pub fn binary() -> PathBuf {
 /// `keel` with these arguments, to be run.
 pub fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(binary());
-    command.args(args).stdin(Stdio::null());
+    command.args(crate::EVERYWHERE).args(args).stdin(Stdio::null());
     command
 }
 

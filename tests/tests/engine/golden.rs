@@ -23,6 +23,11 @@ fn scripts_on_the_native_disk() {
 }
 
 #[test]
+fn scripts_inside_the_sandbox() {
+    run(DiskKind::Sandbox, Twist::default());
+}
+
+#[test]
 fn scripts_with_all_keys_in_one_place_of_the_index() {
     run(DiskKind::Memory, Twist { equal_hashes: true, bug: None });
 }

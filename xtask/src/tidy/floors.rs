@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &str, u8, u8)] = &[
     ("vfs", "tree", 0, 2),
     ("vfs", "memory", 0, 3),
     ("vfs", "native", 0, 3),
+    ("vfs", "wasi", 0, 3),
     ("vfs", "fault", 0, 4),
     ("vfs", "trace", 0, 5),
     ("vfs", "counting", 0, 5),

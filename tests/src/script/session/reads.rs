@@ -1,16 +1,17 @@
 //! The commands that look.
 
 use keelstone::{Entry, FileName, Value, VerifyReport, Write};
+use keelstone_host::engine::{Error, Result as EngineResult};
 
 use super::{Output, Session, line, number};
-use crate::mirror::collect;
+use crate::disk::{DiskKind, sandbox};
 use crate::text::{bytes, show};
 
 fn expiry(expires_ms: Option<u64>) -> String {
     expires_ms.map_or_else(String::new, |ms| format!(" until {ms}"))
 }
 
-fn value(name: &str, result: keelstone::Result<Option<Value>>) -> String {
+fn value(name: &str, result: EngineResult<Option<Value>>) -> String {
     match result {
         Ok(Some(v)) => format!("{name} → {}{}", show(&v.value), expiry(v.expires_ms)),
         Ok(None) => format!("{name} → none"),
@@ -18,10 +19,11 @@ fn value(name: &str, result: keelstone::Result<Option<Value>>) -> String {
     }
 }
 
-fn entries(name: &str, result: keelstone::Result<Vec<Entry>>) -> Vec<String> {
+fn entries(name: &str, result: EngineResult<Vec<Entry>>) -> Vec<String> {
     match result {
         Err(error) => vec![format!("{name} → error: {error}")],
-        Ok(entries) => {
+        Ok(mut entries) => {
+            entries.sort_by(|one, other| one.key.cmp(&other.key));
             let mut lines = vec![format!("{name} → {} keys", entries.len())];
             lines.extend(entries.iter().map(|e| {
                 format!("  {} = {}{}", show(&e.key), show(&e.value), expiry(e.expires_ms))
@@ -31,7 +33,7 @@ fn entries(name: &str, result: keelstone::Result<Vec<Entry>>) -> Vec<String> {
     }
 }
 
-fn answer<T: core::fmt::Display>(name: &str, result: keelstone::Result<T>) -> Output {
+fn answer<T: core::fmt::Display>(name: &str, result: EngineResult<T>) -> Output {
     match result {
         Ok(value) => line(format!("{name} → {value}")),
         Err(error) => line(format!("{name} → error: {error}")),
@@ -45,9 +47,14 @@ impl Session {
             "get" => self.get(args),
             "contains" => {
                 let key = args.first().ok_or("which key?")?;
-                answer(&format!("contains {key}"), self.db()?.contains(bytes(key)?))
+                answer(
+                    &format!("contains {key}"),
+                    self.db()?.get(&bytes(key)?).map(|found| found.is_some()),
+                )
             }
-            "scan" => Ok(entries("scan", self.db()?.scan().and_then(collect))),
+            "scan" => {
+                Ok(entries("scan", self.db()?.snapshot().and_then(|now| now.scan()?.collect())))
+            }
             "len" => answer("len", self.db()?.len()),
             "empty" => answer("empty", self.db()?.is_empty()),
             "snapshot" => self.snapshot(args),
@@ -60,23 +67,26 @@ impl Session {
             "rest" => {
                 let name = *args.first().ok_or("which cursor?")?;
                 let scan = self.scans.remove(name).ok_or(format!("no {name}"))?;
-                Ok(entries(&format!("rest {name}"), collect(scan)))
+                Ok(entries(&format!("rest {name}"), scan.collect()))
             }
             "stats" => self.stats(args),
-            "sequence" => line(format!("sequence → {}", self.db()?.sequence())),
-            "health" => line(format!("health → {:?}", self.db()?.health())),
-            "layout" => line(format!("layout → {:?}", self.db()?.layout())),
-            "due" => {
-                line(format!("due → {}", self.db()?.due(keelstone::Clock::now_ms(&*self.clock))))
-            }
+            "sequence" => answer("sequence", self.db()?.sequence()),
+            "health" => answer("health", self.db()?.health().map(|health| format!("{health:?}"))),
+            "layout" => answer("layout", self.db()?.layout().map(|layout| format!("{layout:?}"))),
+            "due" => answer("due", self.db()?.due(keelstone::Clock::now_ms(&*self.clock))),
             "log-from" => self.log_from(args),
             "verify" => {
                 let report = self.db()?.verify();
                 Ok(report_lines("verify", report))
             }
             "verify-closed" => {
-                let disk = self.current();
-                Ok(report_lines("verify-closed", keelstone::verify(&disk.vfs())))
+                let vfs = self.current().vfs();
+                let report = if self.kind == DiskKind::Sandbox {
+                    sandbox().verify(vfs, &(self.clock.clone() as _))
+                } else {
+                    keelstone::verify(&vfs).map_err(Error::from)
+                };
+                Ok(report_lines("verify-closed", report))
             }
             "files" => self.files(),
             "dump" => self.dump(args),
@@ -89,7 +99,7 @@ impl Session {
         let mut lines = Vec::new();
         for word in args {
             let key = bytes(word)?;
-            lines.push(value(&format!("get {}", show(&key)), db.get_with_expiry(&key)));
+            lines.push(value(&format!("get {}", show(&key)), db.get(&key)));
         }
         Ok(lines)
     }
@@ -98,9 +108,9 @@ impl Session {
         let name = *args.first().ok_or("its name?")?;
         match self.db()?.snapshot() {
             Ok(snapshot) => {
-                let text = format!("snapshot {name} → sequence {}", snapshot.sequence());
+                let text = snapshot.sequence().map(|at| format!("sequence {at}"));
                 self.snapshots.insert(name.to_owned(), snapshot);
-                line(text)
+                answer(&format!("snapshot {name}"), text)
             }
             Err(error) => line(format!("snapshot {name} → error: {error}")),
         }
@@ -111,13 +121,15 @@ impl Session {
         let (name, rest) = args.split_first().ok_or("at which snapshot?")?;
         let snapshot = self.snapshots.get(*name).ok_or(format!("no {name}"))?;
         match rest {
-            ["scan"] => Ok(entries(&format!("at {name}"), snapshot.scan().and_then(collect))),
+            ["scan"] => {
+                Ok(entries(&format!("at {name}"), snapshot.scan().and_then(Iterator::collect)))
+            }
             ["get", keys @ ..] => {
                 let mut lines = Vec::new();
                 for word in keys {
                     let key = bytes(word)?;
                     let title = format!("at {name} get {}", show(&key));
-                    lines.push(value(&title, snapshot.get_with_expiry(&key)));
+                    lines.push(value(&title, snapshot.get(&key)));
                 }
                 Ok(lines)
             }
@@ -127,7 +139,7 @@ impl Session {
 
     fn cursor(&mut self, args: &[&str]) -> Output {
         let name = *args.first().ok_or("its name?")?;
-        match self.db()?.scan() {
+        match self.db()?.snapshot().and_then(|now| now.scan()) {
             Ok(scan) => {
                 self.scans.insert(name.to_owned(), scan);
                 Ok(Vec::new())
@@ -138,7 +150,7 @@ impl Session {
 
     fn stats(&self, args: &[&str]) -> Output {
         let fields = match self.db()?.stats() {
-            Ok(stats) => stats.fields(),
+            Ok(stats) => stats,
             Err(error) => return line(format!("stats → error: {error}")),
         };
         let mut lines = Vec::new();
@@ -199,14 +211,23 @@ impl Session {
     fn dump(&mut self, args: &[&str]) -> Output {
         let name = *args.first().ok_or("which file?")?;
         let mut text = String::new();
-        match keelstone::dump(&*self.current().vfs(), name, &mut text) {
+        let vfs = self.current().vfs();
+        let dumped = if self.kind == DiskKind::Sandbox {
+            sandbox().dump(vfs, name, &mut |page| {
+                text.push_str(page);
+                true
+            })
+        } else {
+            keelstone::dump(&*vfs, name, &mut text).map_err(Error::from)
+        };
+        match dumped {
             Ok(()) => Ok(text.lines().map(|l| format!("  {l}")).collect()),
             Err(error) => line(format!("dump {name} → error: {error}")),
         }
     }
 }
 
-fn report_lines(name: &str, report: keelstone::Result<VerifyReport>) -> Vec<String> {
+fn report_lines(name: &str, report: EngineResult<VerifyReport>) -> Vec<String> {
     match report {
         Err(error) => vec![format!("{name} → error: {error}")],
         Ok(report) => {

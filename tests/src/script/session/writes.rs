@@ -50,17 +50,20 @@ impl Session {
         let Write::Put { key, value, expires_ms } = write(word)? else {
             return Err(format!("{word} is no put"));
         };
-        let db = self.db()?;
-        let result = match expires_ms {
-            Some(ms) => db.put_until(&key, &value, ms),
-            None => db.put(&key, &value),
-        };
-        done(&format!("put {}", show(&key)), result)
+        let title = format!("put {}", show(&key));
+        self.write_one(&title, Write::Put { key, value, expires_ms })
     }
 
     fn delete(&self, word: &str) -> Output {
         let key = bytes(word)?;
-        done(&format!("delete {}", show(&key)), self.db()?.delete(&key))
+        let title = format!("delete {}", show(&key));
+        self.write_one(&title, Write::Delete { key })
+    }
+
+    fn write_one(&self, title: &str, write: Write) -> Output {
+        let mut batch = Batch::new();
+        batch.push(write);
+        done(title, self.db()?.write(&batch, self.durability).map(drop))
     }
 
     fn remove(&self, word: &str) -> Output {
@@ -96,7 +99,9 @@ impl Session {
         for n in number(from)?..=number(to)? {
             let key = format!("{prefix}{n:03}");
             let value = value(n, crate::index(number(len)?));
-            lines.extend(done(&format!("put {key}"), self.db()?.put(&key, value))?);
+            let title = format!("put {key}");
+            let write = Write::Put { key: key.into_bytes(), value, expires_ms: None };
+            lines.extend(self.write_one(&title, write)?);
         }
         Ok(lines)
     }
@@ -122,7 +127,7 @@ impl Session {
     fn job(&mut self, args: &[&str]) -> Output {
         match args {
             ["take"] => {
-                self.job = self.db()?.take_job();
+                self.job = self.db()?.take_job().map_err(|error| error.to_string())?;
                 line(if self.job.is_some() { "job → taken" } else { "job → none" })
             }
             ["step"] => match self.job.as_mut().ok_or("no job is held")?.step() {
@@ -131,8 +136,7 @@ impl Session {
             },
             ["give"] => {
                 let job = self.job.take().ok_or("no job is held")?;
-                self.db()?.give_back(job);
-                Ok(Vec::new())
+                job.give_back().map(|()| Vec::new()).map_err(|error| error.to_string())
             }
             _ => Err("job take, job step or job give".to_owned()),
         }

@@ -1,0 +1,1 @@
+//! Not yet: the tests of each method.
