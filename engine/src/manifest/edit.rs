@@ -175,9 +175,12 @@ impl Edit {
             Status::Sealed { len: end } | Status::Ended { offset: end } => end >= header,
         };
         let sound = match self {
-            Self::Begin { first_seq, .. } => *first_seq > 0,
+            // Why less: the number after it must still be one.
+            Self::Begin { number, first_seq } => *first_seq > 0 && *number < NUMBER_MAX,
+            Self::Continued { number } => *number < NUMBER_MAX,
             Self::File(file) => {
-                whole(file) && (file.kind == FileKind::Segment || file.first_seq > 0)
+                let started = file.kind == FileKind::Segment || file.first_seq > 0;
+                whole(file) && started && file.number < NUMBER_MAX
             }
             Self::Sealed { len: end, .. } | Self::Ended { offset: end, .. } => *end >= header,
             _ => true,
