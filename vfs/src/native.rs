@@ -2,8 +2,8 @@
 //!
 //! Called by the host and by programs that embed the engine.
 //! Promise: V1 to V19 as far as the system keeps its word; a call that a signal interrupts is
-//! repeated; a write that writes nothing is an error. Never: leaves its directory by a name, keeps
-//! a file open for itself, or shows an `std::io::Error`.
+//! repeated; a write that writes nothing is an error. Never: leaves its directory by a name or a
+//! link, keeps a file open for itself, or shows an `std::io::Error`.
 
 use crate::name::{check_dir, check_name};
 use crate::{Access, Capabilities, Error, File, Kind, Lock, Op, Result, SyncMode, Vfs, bytes};
@@ -58,21 +58,42 @@ impl NativeDisk {
     }
 
     fn checked(&self, op: Op, name: &str) -> Result<PathBuf> {
-        check_name(op, name).map(|()| self.path(name))
+        check_name(op, name)?;
+        if let Some((parent, _)) = name.rsplit_once('/') {
+            self.no_link(op, parent)?;
+        }
+        Ok(self.path(name))
     }
 
     fn checked_dir(&self, op: Op, name: &str) -> Result<PathBuf> {
         check_dir(op, name)?;
+        if !name.is_empty() {
+            self.no_link(op, name)?;
+        }
         let path = self.path(name);
         let is_dir = retry(op, || fs::metadata(&path))?.is_dir();
         if is_dir { Ok(path) } else { Err(Error::new(op, Kind::BadName)) }
     }
 
+    /// Refuses a directory below the root if a part of its name is a link: it may lead anywhere.
+    fn no_link(&self, op: Op, dir: &str) -> Result<()> {
+        let mut path = self.root.clone();
+        for part in dir.split('/') {
+            path.push(part);
+            if retry(op, || fs::symlink_metadata(&path))?.is_symlink() {
+                return Err(Error::new(op, Kind::BadName));
+            }
+        }
+        Ok(())
+    }
+
     /// The path of a name that must be a file.
     fn checked_file(&self, op: Op, name: &str) -> Result<PathBuf> {
         let path = self.checked(op, name)?;
-        let is_dir = retry(op, || fs::symlink_metadata(&path))?.is_dir();
-        if is_dir { Err(Error::new(op, Kind::BadName)) } else { Ok(path) }
+        let found = retry(op, || fs::symlink_metadata(&path))?;
+        // Why links only where they would be followed: one can be taken away as it is.
+        let followed = matches!(op, Op::Open | Op::Lock) && found.is_symlink();
+        if found.is_dir() || followed { Err(Error::new(op, Kind::BadName)) } else { Ok(path) }
     }
 }
 
@@ -89,7 +110,7 @@ impl Vfs for NativeDisk {
         // Why first: the system would open a directory for reading, and not say why it does not
         // for writing.
         let path = self.checked_file(Op::Open, name)?;
-        let mut options = OpenOptions::new();
+        let mut options = not_following();
         options.read(true).write(access == Access::Write);
         let file = retry(Op::Open, || options.open(&path))?;
         Ok(Box::new(NativeFile { file, access }))
@@ -148,7 +169,7 @@ impl Vfs for NativeDisk {
             Err(Error { kind: Kind::NotFound, .. }) if access == Access::Write => self.path(name),
             other => other?,
         };
-        let mut options = OpenOptions::new();
+        let mut options = not_following();
         let write = access == Access::Write;
         options.read(true).write(write).create(write).truncate(false);
         let file = retry(Op::Lock, || options.open(&path))?;
@@ -161,6 +182,18 @@ impl Vfs for NativeDisk {
             }
         }
     }
+}
+
+/// Options that open no link, where the system can refuse one.
+fn not_following() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flag = rustix::fs::OFlags::NOFOLLOW.bits();
+        options.custom_flags(i32::try_from(flag).unwrap_or(0));
+    }
+    options
 }
 
 /// Syncs a directory where that is possible.
@@ -316,6 +349,12 @@ fn retry<T>(op: Op, mut call: impl FnMut() -> io::Result<T>) -> Result<T> {
     }
 }
 
+/// The code of a link that was not followed, and of links in a circle.
+#[cfg(target_os = "linux")]
+const LOOP: i32 = rustix::io::Errno::LOOP.raw_os_error();
+#[cfg(not(target_os = "linux"))]
+const LOOP: i32 = 62;
+
 /// The one place where errors of the standard library become ours.
 fn translate(op: Op, error: &io::Error) -> Error {
     use io::ErrorKind as From;
@@ -328,6 +367,8 @@ fn translate(op: Op, error: &io::Error) -> Error {
         From::PermissionDenied => Kind::Denied,
         From::Unsupported => Kind::Unsupported,
         From::IsADirectory | From::InvalidFilename => Kind::BadName,
+        // A link: `ErrorKind` has no stable word for it.
+        _ if error.raw_os_error() == Some(LOOP) => Kind::BadName,
         From::OutOfMemory => Kind::NoMemory,
         _ => Kind::Io,
     };

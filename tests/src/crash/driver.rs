@@ -8,8 +8,11 @@ use std::sync::Arc;
 use keelstone::vfs::{FaultDisk, Trace};
 use keelstone::{Batch, Db, Durability, Entry, ManualClock, Write};
 
+use keelstone_host::engine::{self, Engine};
+use keelstone_host::sandbox::{Sandbox, SandboxDb};
+
 use super::history::History;
-use crate::mirror::{START_MS, collect};
+use crate::mirror::START_MS;
 use crate::model::delete;
 use crate::op::Op;
 use crate::shape::Shape;
@@ -28,6 +31,9 @@ pub struct Driver {
     clock: Arc<ManualClock>,
     shape: Shape,
     db: Option<Db>,
+    /// Where the store runs instead, and the store.
+    sandbox: Option<Sandbox>,
+    inside: Option<SandboxDb>,
     notes: Vec<Note>,
     /// How many writes failed.
     pub failed: usize,
@@ -49,12 +55,22 @@ impl Recording {
     /// Runs the operations once on a recording disk, from an empty directory to the end.
     pub fn new(shape: Shape, ops: &[Op]) -> Result<Self, String> {
         let disk = FaultDisk::recording();
-        let mut driver = Driver::new(disk.clone(), shape);
+        Self::of(Driver::new(disk, shape), ops)
+    }
+
+    /// As [`new`](Self::new), and the store runs inside the sandbox.
+    pub fn inside(shape: Shape, ops: &[Op]) -> Result<Self, String> {
+        let disk = FaultDisk::recording();
+        Self::of(Driver::inside(disk, shape), ops)
+    }
+
+    fn of(mut driver: Driver, ops: &[Op]) -> Result<Self, String> {
+        let (disk, shape) = (driver.disk.clone(), driver.shape);
         for (n, op) in ops.iter().enumerate() {
             driver.step(op).map_err(|error| format!("operation {n} {op:?}: {error}"))?;
         }
         driver.check_now()?;
-        drop(driver.db.take());
+        driver.kill();
         let trace = disk.trace();
         let history = driver.history_of(&trace);
         Ok(Self { trace, history, shape })
@@ -74,9 +90,18 @@ impl Driver {
     pub fn new(disk: FaultDisk, shape: Shape) -> Self {
         let clock = ManualClock::new(START_MS);
         let (db, notes) = (None, Vec::new());
-        let mut driver = Self { disk, clock, shape, db, notes, failed: 0, errors: 0 };
+        let (sandbox, inside) = (None, None);
+        let mut driver =
+            Self { disk, clock, shape, db, sandbox, inside, notes, failed: 0, errors: 0 };
         driver.note(Note::Time(START_MS));
         driver
+    }
+
+    /// A driver whose store runs inside the sandbox. It has no switches there.
+    #[must_use]
+    pub fn inside(disk: FaultDisk, shape: Shape) -> Self {
+        let sandbox = Some(crate::disk::sandbox());
+        Self { sandbox, ..Self::new(disk, shape) }
     }
 
     /// The disk.
@@ -130,28 +155,37 @@ impl Driver {
 
     /// Does one operation; an error is returned and noted, and the next operation may go on.
     pub fn step(&mut self, op: &Op) -> Result<(), String> {
-        let done = self.open_if_needed().and_then(|db| self.act(&db, op));
+        let done = self.open_if_needed().and_then(|db| self.act(&*db, op));
         done.map_err(|error| {
             self.errors += 1;
             format!("{error} ({error:?})")
         })
     }
 
-    fn open_if_needed(&mut self) -> keelstone::Result<Db> {
-        if let Some(db) = &self.db {
-            return Ok(db.clone());
+    fn open_if_needed(&mut self) -> engine::Result<Box<dyn Engine>> {
+        if let Some(db) = self.store() {
+            return Ok(db);
         }
         let vfs = Arc::new(self.disk.clone());
-        let db = Db::open(vfs, self.shape.options(&self.clock))?;
-        self.db = Some(db.clone());
-        Ok(db)
+        let options = self.shape.options(&self.clock);
+        match &self.sandbox {
+            Some(sandbox) => self.inside = Some(sandbox.open(vfs, &options)?),
+            None => self.db = Some(Db::open(vfs, options)?),
+        }
+        Ok(self.store().expect("it was opened just now"))
     }
 
-    fn act(&mut self, db: &Db, op: &Op) -> keelstone::Result<()> {
+    /// The store, if it is open, wherever it runs.
+    fn store(&self) -> Option<Box<dyn Engine>> {
+        let inside = self.inside.clone().map(|db| Box::new(db) as Box<dyn Engine>);
+        inside.or_else(|| self.db.clone().map(|db| Box::new(db) as Box<dyn Engine>))
+    }
+
+    fn act(&mut self, db: &dyn Engine, op: &Op) -> engine::Result<()> {
         match op {
             Op::Write { writes, durable } => self.write(db, writes, *durable),
             Op::Remove(key) => {
-                let there = db.contains(key)?;
+                let there = db.get(key)?.is_some();
                 let durable = self.shape.durability == Durability::Durable;
                 self.issue(vec![delete(key.clone())], durable, there, |_| db.remove(key).map(drop))
             }
@@ -172,20 +206,20 @@ impl Driver {
                 if closed.is_ok() {
                     self.note(Note::Synced);
                 }
-                self.db = None;
+                self.kill();
                 closed
             }
             Op::Kill => {
-                self.db = None;
+                self.kill();
                 Ok(())
             }
             Op::Get(key) => db.get(key).map(drop),
-            Op::Scan => db.scan().and_then(collect).map(drop),
+            Op::Scan => entries(db).map(drop),
             _ => Ok(()),
         }
     }
 
-    fn write(&mut self, db: &Db, writes: &[Write], durable: bool) -> keelstone::Result<()> {
+    fn write(&mut self, db: &dyn Engine, writes: &[Write], durable: bool) -> engine::Result<()> {
         let mut batch = Batch::new();
         writes.iter().for_each(|write| {
             batch.push(write.clone());
@@ -202,8 +236,8 @@ impl Driver {
         writes: Vec<Write>,
         durable: bool,
         noted: bool,
-        run: impl FnOnce(&Self) -> keelstone::Result<()>,
-    ) -> keelstone::Result<()> {
+        run: impl FnOnce(&Self) -> engine::Result<()>,
+    ) -> engine::Result<()> {
         if noted {
             self.note(Note::Begin(writes));
         }
@@ -216,8 +250,8 @@ impl Driver {
     }
 
     /// What the open store shows.
-    pub fn entries(&self) -> Option<keelstone::Result<Vec<Entry>>> {
-        self.db.as_ref().map(|db| db.scan().and_then(collect))
+    pub fn entries(&self) -> Option<engine::Result<Vec<Entry>>> {
+        self.store().map(|db| entries(&*db))
     }
 
     /// Whether what the open store shows is what was written, failed writes in or out.
@@ -231,6 +265,13 @@ impl Driver {
 
     /// Lets go of the store as a killed process does.
     pub fn kill(&mut self) {
-        self.db = None;
+        (self.db, self.inside) = (None, None);
     }
+}
+
+/// Everything a store shows, in order.
+fn entries(db: &dyn Engine) -> engine::Result<Vec<Entry>> {
+    let mut entries = db.snapshot()?.scan()?.collect::<engine::Result<Vec<_>>>()?;
+    entries.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(entries)
 }
