@@ -3,7 +3,7 @@
 //! The names begin with the bug of another engine where there is one.
 
 use keelstone::vfs::Access;
-use keelstone::{FileName, ManualClock};
+use keelstone::{FileName, Job, ManualClock};
 use keelstone_tests::mirror::START_MS;
 use keelstone_tests::op::Op;
 use keelstone_tests::shape::Shape;
@@ -107,21 +107,45 @@ fn bitcask_128_tombstones_go_away_in_the_end() {
     });
 }
 
+/// How often a story held a merge before it was published, and between that and its last move.
+#[derive(Debug, Default)]
+struct Moments {
+    copying: u32,
+    moving: u32,
+}
+
+impl Moments {
+    /// Takes the merge that `Tale::begin_merge` began, runs so many steps of it, and notes where it stands.
+    fn hold(&mut self, tale: &Tale, steps: usize) -> Job {
+        let mut job = tale.db().take_job().expect("the merge that was begun");
+        let ended = (0..steps).any(|_| !job.step().unwrap());
+        self.copying += u32::from(tale.is_copying());
+        self.moving += u32::from(tale.is_published() && !ended);
+        job
+    }
+
+    /// Fails unless both moments were met.
+    fn met(&self) {
+        assert!(self.copying >= 2 && self.moving >= 1, "no merge was under way: {self:?}");
+    }
+}
+
 // Bitcask #148: a delete raced with a merge that wrote a file with a higher number, and lost to it at the next start.
 #[test]
 fn bitcask_148_delete_during_a_merge_wins() {
     both(|shape| {
-        for steps in 0..40 {
+        let mut moments = Moments::default();
+        for steps in 0..10 {
             let mut tale = Tale::new(shape);
-            tale.fill("k", 30).fill("k", 20).rotate();
-            tale.step(&Op::TakeJob);
-            for _ in 0..steps {
-                tale.step(&Op::StepJob);
-            }
-            tale.delete("k25").put("k26", "newer");
-            tale.scan().step(&Op::GiveJob).work().scan();
-            tale.reopen().scan().work().reopen().scan();
+            mostly_dead(&mut tale, |tale| {
+                tale.put("deleted", "old").put("written", "old");
+            });
+            let job = moments.hold(tale.begin_merge(), steps);
+            tale.delete("deleted").put("written", "newer").scan();
+            tale.db().give_back(job);
+            tale.work().scan().reopen().scan().work().reopen().scan();
         }
+        moments.met();
     });
 }
 
@@ -173,16 +197,16 @@ fn snapshot_across_merges_shows_its_own_records() {
 #[test]
 fn record_overwritten_between_copy_and_move_stays_out_of_older_snapshots() {
     both(|shape| {
-        for steps in 0..8 {
+        let mut moments = Moments::default();
+        for steps in 0..10 {
             let mut tale = Tale::new(shape);
             tale.step(&Op::Snapshot).fill("k", 10).fill("k", 8).rotate().rotate();
-            tale.step(&Op::TakeJob);
-            for _ in 0..steps {
-                tale.step(&Op::StepJob);
-            }
-            tale.fill("k", 10).step(&Op::ReadSnapshot(0)).step(&Op::GiveJob);
+            let job = moments.hold(tale.begin_merge(), steps);
+            tale.fill("k", 10).step(&Op::ReadSnapshot(0));
+            tale.db().give_back(job);
             tale.work().step(&Op::ReadSnapshot(0)).step(&Op::Compact).step(&Op::ReadSnapshot(0));
         }
+        moments.met();
     });
 }
 
@@ -233,22 +257,31 @@ fn badger_1995_space_comes_back_by_itself() {
     });
 }
 
-// Badger #1756 (14dc96ae): two compactions at a time raced for the manifest.
+// Badger #1756 (14dc96ae): two compactions at a time raced for the manifest. Here a seal and a merge run at a time, and
+// no two of a kind.
 #[test]
 fn badger_1756_two_jobs_at_a_time_do_not_spoil_the_manifest() {
     both(|shape| {
-        for order in 0..4 {
+        for order in 0..8 {
             let mut tale = Tale::new(shape);
-            tale.fill("a", 30).fill("a", 30).fill("b", 30).fill("b", 30).rotate();
-            let mut jobs: Vec<_> = (0..3).filter_map(|_| tale.db().take_job()).collect();
-            for _ in 0..50 {
+            tale.fill("a", 30).fill("a", 20).fill("b", 30).fill("b", 20).rotate().begin_merge();
+            let (published, sealed) = (tale.stats().merges, sealed(&tale));
+            tale.fill("c", 10).rotate().fill("c", 30).rotate();
+            let mut jobs: Vec<_> = (0..2).filter_map(|_| tale.db().take_job()).collect();
+            assert!(jobs.len() == 2 && tale.is_copying(), "no merge beside a seal");
+            assert!(tale.db().take_job().is_none(), "two jobs of a kind at a time");
+            if order & 1 == 1 {
+                jobs.reverse();
+            }
+            for _ in 0..if order & 4 == 4 { 2 } else { 50 } {
                 for job in &mut jobs {
                     job.step().unwrap();
                 }
                 tale.step(&Op::Get(b"a7".to_vec())).put("a8", "newer");
             }
-            if order & 1 == 1 {
-                jobs.reverse();
+            if order & 4 == 0 {
+                let both = tale.stats().merges > published && self::sealed(&tale) > sealed;
+                assert!(both, "one of the two did nothing");
             }
             if order & 2 == 2 {
                 jobs.pop();
@@ -257,6 +290,14 @@ fn badger_1756_two_jobs_at_a_time_do_not_spoil_the_manifest() {
             tale.scan().work().scan().reopen().scan();
         }
     });
+}
+
+/// How many hints of logs there are: each seal writes one.
+fn sealed(tale: &Tale) -> usize {
+    let (files, records) = (tale.files(), tale.records());
+    let has_hint =
+        |log: &&FileName| files.iter().any(|f| *f == FileName::Hint(log.number().unwrap()));
+    records.iter().filter(|f| matches!(f, FileName::Log(_))).filter(has_hint).count()
 }
 
 // Bitcask's `bitcask_timeshift`: with the clock set back, a newer write lost to an older one at the next start.
@@ -284,24 +325,28 @@ fn bitcask_timeshift_newer_write_wins_with_the_clock_set_back() {
     });
 }
 
-// Bitcask PR #81: hint files were read twice. Also: an abandoned job leaves nothing behind after the next open.
+// A merge that is given up leaves nothing behind, at once and not only after the next open; one that was published is
+// carried through, so that its inputs go.
 #[test]
 fn job_that_is_dropped_half_way_leaves_nothing_behind() {
     both(|shape| {
-        for steps in 1..12 {
+        let mut moments = Moments::default();
+        for steps in 0..10 {
             let mut tale = Tale::new(shape);
-            tale.fill("k", 30).fill("k", 30).rotate();
-            if let Some(mut job) = tale.db().take_job() {
-                for _ in 0..steps {
-                    job.step().unwrap();
-                }
+            tale.fill("k", 30).fill("k", 20).fill("k", 10).rotate().begin_merge();
+            let job = moments.hold(&tale, steps);
+            let published = tale.is_published();
+            drop(job);
+            assert!(!tale.is_copying(), "the output of a merge that was given up is left");
+            tale.scan();
+            if published {
+                tale.work();
             }
-            tale.scan().kill().scan();
-            let segments =
-                tale.files().iter().filter(|f| matches!(f, FileName::Segment(_))).count();
-            let records = tale.records().len() as u64;
-            assert_eq!(tale.stats().segments, records, "{segments} segments are left over");
+            assert_eq!(tale.stats().segments, tale.records().len() as u64, "left at once");
+            tale.kill().scan();
+            assert_eq!(tale.stats().segments, tale.records().len() as u64, "left after an open");
             tale.work().scan().reopen().scan();
         }
+        moments.met();
     });
 }
