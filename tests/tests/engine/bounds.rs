@@ -172,7 +172,8 @@ fn badger_478_forgotten_snapshot_is_bounded() {
     assert_eq!(db.get("k").unwrap().as_deref(), Some(&b"first"[..]));
 }
 
-// Bitcask PR #81: an open went through every hint twice. Also: what has a hint is not read record by record.
+// Bitcask PR #81: an open went through every hint twice. Bitcask #273: an open was slow in proportion to the data; what
+// has a whole hint is not read record by record.
 #[test]
 fn bitcask_pr_81_open_reads_each_hint_once_and_no_records() {
     let disk = counting();
@@ -193,7 +194,8 @@ fn bitcask_pr_81_open_reads_each_hint_once_and_no_records() {
     let db = open(&disk, shape);
     let read = (disk.counts() - before).bytes_read;
     let stats = db.stats().unwrap();
-    assert!(stats.hints_used >= 10, "{stats:?}");
+    // Why one: the log that was being written has no hint.
+    assert!(stats.hints_used >= 10 && stats.files_scanned <= 1, "{stats:?}");
     let open_log = 2 * shape.segment_bytes;
     assert!(
         read < hints * 3 / 2 + open_log,
