@@ -118,7 +118,7 @@ fn bitcask_82_tombstone_carried_by_a_partial_merge_survives() {
         .work(30);
     story.kill().work(4);
     holds(&story, Part::PartialMerge);
-    crashed_and_sees(&story, Bug::TombstoneDropped);
+    crashed_and_sees(&story, Bug::OutputNamesNotSynced);
 }
 
 // Bitcask's `bitcask_timeshift` with a power cut: the clock of the next start is behind. What had expired at a time that

@@ -105,7 +105,7 @@ fn delete_then_partial_merge_then_power_cut() {
     story.put("k", "old").fill("live", 6).fill("dead", 4).delete("k").fill("dead", 6).sync();
     story.fill("dead", 6).sync().work(30).reopen().work(6);
     holds(&story, Part::PartialMerge);
-    crashed_and_sees(&story, Bug::TombstoneDropped);
+    crashed_and_sees(&story, Bug::OutputNamesNotSynced);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn overwritten_twice_deleted_newest_merged_then_power_cut() {
     story.put("k", "three").delete("k").fill("dead", 6).fill("dead", 6).sync().work(30);
     story.kill().work(6).reopen();
     holds(&story, Part::PartialMerge);
-    crashed_and_sees(&story, Bug::TombstoneDropped);
+    crashed_and_sees(&story, Bug::OutputNamesNotSynced);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn expired_over_an_older_value_merged_then_power_cut() {
     story.put("k", "old").fill("a", 6).fill("dead", 3).until("k", "short", START_MS + 10);
     story.fill("dead", 6).sync().advance(20).fill("dead", 6).sync().work(30).reopen().work(6);
     holds(&story, Part::PartialMerge);
-    crashed_and_sees(&story, Bug::ExpiredDropped);
+    crashed_and_sees(&story, Bug::OutputNamesNotSynced);
 }
 
 #[test]
