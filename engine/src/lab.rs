@@ -22,10 +22,11 @@ pub enum Bug {
     ChecksumIgnored,
     /// After a torn tail the same log is written again.
     AppendAfterTorn,
-    /// A merge drops every tombstone.
-    TombstoneDropped,
-    /// A merge drops expired records although an older value may exist.
-    ExpiredDropped,
+    /// The inputs of a merge leave the manifest one by one, the newest first: for a while a tombstone that was dropped is
+    /// gone, and the value that it hid is not.
+    TombstonesGoFirst,
+    /// A merge is published before the names of its outputs are durable.
+    OutputNamesNotSynced,
     /// Inputs of a merge are removed before the manifest says so.
     InputsRemovedEarly,
     /// CURRENT is switched before the new manifest is synced.
@@ -52,8 +53,8 @@ impl Bug {
         Self::DirNotSynced,
         Self::ChecksumIgnored,
         Self::AppendAfterTorn,
-        Self::TombstoneDropped,
-        Self::ExpiredDropped,
+        Self::TombstonesGoFirst,
+        Self::OutputNamesNotSynced,
         Self::InputsRemovedEarly,
         Self::CurrentBeforeManifest,
         Self::RecoveryNotSynced,

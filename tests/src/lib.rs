@@ -15,6 +15,7 @@ pub mod damage;
 pub mod differential;
 pub mod disk;
 pub mod fuzzing;
+pub mod merge_tales;
 pub mod mirror;
 pub mod model;
 pub mod op;

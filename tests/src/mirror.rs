@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use keelstone::{Batch, Db, Durability, Entry, Error, Job, ManualClock, Scan, Snapshot, Write};
+use keelstone::{
+    Batch, Db, Durability, Entry, Error, FileName, Job, ManualClock, Scan, Snapshot, Write,
+};
 
 use crate::disk::Disk;
 use crate::model::{Model, Record};
@@ -253,9 +255,11 @@ impl Mirror {
         match op {
             Op::TakeJob if self.job.is_none() => self.job = self.db().take_job(),
             Op::StepJob => {
+                let before = self.merged()?;
                 if let Some(job) = &mut self.job {
-                    self.tally.job_steps += 1;
                     fine("step of a job", job.step())?;
+                    self.tally.job_steps += 1;
+                    self.tally.merge_steps += u64::from(self.merged()? > before);
                 }
             }
             Op::GiveJob => {
@@ -267,6 +271,17 @@ impl Mirror {
             _ => {}
         }
         Ok(())
+    }
+
+    /// How far merges have come: how many were published, and the newest segment there is. Nothing else makes it more.
+    fn merged(&self) -> Result<(u64, Option<u64>), String> {
+        let names = self.disk.vfs().list("").map_err(|error| format!("list: {error}"))?;
+        let segment = |name: &String| match FileName::parse(name) {
+            Some(FileName::Segment(number)) => Some(number),
+            _ => None,
+        };
+        let newest = names.iter().filter_map(segment).max();
+        Ok((fine("stats", self.db().stats())?.merges, newest))
     }
 
     /// Lets go of the store, tidily or as a killed process does.

@@ -18,6 +18,8 @@ pub struct Tale {
     mirror: Mirror,
     disk: Disk,
     filler: u64,
+    /// The newest segment and the count of merges before the merge that was begun.
+    begun: (u64, u64),
 }
 
 impl Tale {
@@ -37,7 +39,7 @@ impl Tale {
     #[must_use]
     pub fn on(disk: Disk, shape: Shape) -> Self {
         let mirror = Mirror::new(disk.clone(), shape).unwrap_or_else(|error| panic!("{error}"));
-        Self { mirror, disk, filler: 0 }
+        Self { mirror, disk, filler: 0, begun: (0, 0) }
     }
 
     /// Any operation.
@@ -114,6 +116,39 @@ impl Tale {
             assert!(more || self.stats().merges > before, "there is nothing to merge");
         }
         self
+    }
+
+    /// Does work until a merge has made its first output: seals come before it. The next job that is taken goes on with
+    /// this merge.
+    ///
+    /// # Panics
+    /// If the work ends without one, or the merge has nothing to carry.
+    pub fn begin_merge(&mut self) -> &mut Self {
+        self.begun = (self.newest_segment(), self.stats().merges);
+        while !self.is_copying() {
+            let more = self.db().work().unwrap_or_else(|error| panic!("work: {error}"));
+            assert!(more && !self.is_published(), "no merge has begun that carries something");
+        }
+        self
+    }
+
+    /// Whether the merge that was begun has an output that is not published.
+    #[must_use]
+    pub fn is_copying(&self) -> bool {
+        self.newest_segment() > self.begun.0 && !self.is_published()
+    }
+
+    /// Whether the merge that was begun is published.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.stats().merges > self.begun.1
+    }
+
+    /// The number of the newest segment on the disk, 0 if there is none.
+    fn newest_segment(&self) -> u64 {
+        let files = self.files();
+        let segments = files.iter().filter(|f| matches!(f, FileName::Segment(_)));
+        segments.filter_map(|f| f.number()).max().unwrap_or(0)
     }
 
     /// Does a few steps of the work that is due.

@@ -38,6 +38,8 @@ tally! {
     slow_scans,
     /// Steps of jobs held by the run.
     job_steps,
+    /// Those of them that made an output of a merge or published one.
+    merge_steps,
     /// Jobs handed back.
     jobs,
     /// Reads while a job was half done.

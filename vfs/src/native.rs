@@ -200,9 +200,30 @@ fn not_following() -> OpenOptions {
 fn sync_path(path: &Path) -> Result<()> {
     if cfg!(unix) {
         let dir = retry(Op::SyncDir, || fs::File::open(path))?;
-        retry(Op::SyncDir, || dir.sync_all())?;
+        retry(Op::SyncDir, || reach(&dir, Reach::Dir))?;
     }
     Ok(())
+}
+
+/// What a sync is to bring to the medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Bytes within the length that is there.
+    Data,
+    /// Bytes and length.
+    All,
+    /// The names in a directory.
+    Dir,
+}
+
+/// The one place that asks the system for durability (V15, V16).
+fn reach(file: &fs::File, what: Reach) -> io::Result<()> {
+    #[cfg(test)]
+    tests::REACHED.with_borrow_mut(|reached| reached.push(what));
+    match what {
+        Reach::Data => file.sync_data(),
+        Reach::All | Reach::Dir => file.sync_all(),
+    }
 }
 
 /// A file that is open.
@@ -297,10 +318,11 @@ impl File for NativeFile {
 
     fn sync(&self, mode: SyncMode) -> Result<()> {
         self.check(Op::Sync)?;
-        retry(Op::Sync, || match mode {
-            SyncMode::Data => self.file.sync_data(),
-            SyncMode::All => self.file.sync_all(),
-        })
+        let what = match mode {
+            SyncMode::Data => Reach::Data,
+            SyncMode::All => Reach::All,
+        };
+        retry(Op::Sync, || reach(&self.file, what))
     }
 }
 

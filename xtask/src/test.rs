@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::component;
 use crate::counts::{self, Counts};
@@ -106,10 +107,19 @@ fn run_tests(keel: &Path, filter: Option<&str>, bless: bool) -> Result<(u64, u64
     if nextest {
         command.arg("--no-fail-fast");
     }
+    set_mode(&mut command, bless);
+    Ok(counts::tally(&shell::tee(&mut command)?))
+}
+
+/// Says which tests there are and whether they record: what the caller's terminal has set for one
+/// test by hand would make all of them check less.
+fn set_mode(command: &mut Command, bless: bool) {
+    command.env_remove("KEELSTONE_SEED");
     if bless {
         command.env("KEELSTONE_BLESS", "1");
+    } else {
+        command.env_remove("KEELSTONE_BLESS");
     }
-    Ok(counts::tally(&shell::tee(&mut command)?))
 }
 
 fn read_minimum() -> Result<Counts, String> {
@@ -128,4 +138,26 @@ fn print(counts: &Counts) {
         println!("  {count:>5} {suite}");
     }
     println!("  {:>5} in all", counts.values().sum::<u64>());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn seed_and_bless_of_the_caller_do_not_reach_the_tests() {
+        let set = |bless| {
+            let mut command = Command::new("cargo");
+            set_mode(&mut command, bless);
+            let value = |name: &str| {
+                let found = command.get_envs().find(|(key, _)| *key == OsStr::new(name));
+                found.map(|(_, value)| value.map(OsStr::to_owned))
+            };
+            (value("KEELSTONE_SEED"), value("KEELSTONE_BLESS"))
+        };
+        // `Some(None)`: taken away.
+        assert_eq!(set(false), (Some(None), Some(None)));
+        assert_eq!(set(true), (Some(None), Some(Some("1".into()))));
+    }
 }

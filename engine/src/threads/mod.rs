@@ -14,6 +14,8 @@ use crate::clock::Clock;
 use crate::db::Db;
 
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod tests;
 
 /// Threads that do what is due, until they are dropped.

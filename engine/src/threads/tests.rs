@@ -2,13 +2,13 @@
 
 use alloc::format;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::time::Duration;
 use std::time::Instant;
 
-use keelstone_vfs::{CountingDisk, MemoryDisk, Op, Vfs};
+use keelstone_vfs::{MemoryDisk, Op};
 
 use super::Workers;
+use super::gate::GateDisk;
 use crate::clock::SystemClock;
 use crate::{Clock, Db, Durability, Options};
 
@@ -72,25 +72,29 @@ fn a_timer_syncs_buffered_writes() {
     drop(workers);
 }
 
+// The first sync is held until every writer has appended: the next one must cover all the others.
 #[test]
 fn writers_that_wait_share_a_sync() {
-    let disk = Arc::new(CountingDisk::new(MemoryDisk::default()));
-    let vfs: Arc<dyn Vfs> = disk.clone();
-    let db = Db::open(vfs, options()).expect("a new store");
-    let before = disk.counts().of(Op::Sync);
-    let threads: Vec<_> = (0..8)
-        .map(|writer| {
-            let db = db.clone();
-            std::thread::spawn(move || {
-                for round in 0..50 {
-                    db.put(format!("{writer}-{round}"), "x").expect("a durable put");
-                }
-            })
-        })
-        .collect();
-    threads.into_iter().for_each(|thread| thread.join().expect("a writer"));
-    let stats = db.stats().expect("stats");
-    assert_eq!((stats.durable_sequence, stats.keys), (400, 400));
-    let syncs = disk.counts().of(Op::Sync) - before;
-    assert!(syncs <= 400 + 2 * stats.rotations + 8, "syncs={syncs}");
+    const WRITERS: u64 = 8;
+    let mut options = options();
+    options.inline_work = false;
+    let disk = GateDisk::default();
+    let db = Db::open(Arc::new(disk.clone()), options).expect("a new store");
+    db.put("first", "begins the log").expect("a durable put");
+    for round in 1..=20 {
+        let before = disk.counts();
+        disk.hold_syncs_for(WRITERS);
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let db = &db;
+                scope.spawn(move || db.put(format!("{writer}-{round}"), "x").expect("a put"));
+            }
+        });
+        let done = disk.counts() - before;
+        assert_eq!(done.of(Op::Write), WRITERS, "round {round}: one write each");
+        let syncs = done.of(Op::Sync);
+        assert!((1..=2).contains(&syncs), "round {round}: {syncs} syncs for {WRITERS} writers");
+        let stats = db.stats().expect("stats");
+        assert_eq!(stats.durable_sequence, 1 + round * WRITERS);
+    }
 }

@@ -123,6 +123,11 @@ impl History {
         self.issued.is_empty()
     }
 
+    /// The batches that were issued, in order.
+    pub fn batches(&self) -> impl Iterator<Item = &[Write]> {
+        self.issued.iter().map(|issued| issued.writes.as_slice())
+    }
+
     /// Every key that was ever written.
     #[must_use]
     pub fn keys(&self) -> Vec<Vec<u8>> {

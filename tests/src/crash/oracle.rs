@@ -2,7 +2,7 @@
 //!
 //! Called at every state of the crash loops; calls the engine and `history`. Promise: a state passes if it opens, is one
 //! of the allowed ones in every way of reading, has no file too many, takes a durable write that survives the next power
-//! cut, and if a crash at any step of all this leaves an allowed state again.
+//! cut, and if a crash at any step of all this leaves an allowed state again, which takes a durable write in turn.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,13 +18,16 @@ use crate::shape::Shape;
 
 /// The key that the oracle writes to see whether the store can be used.
 const PROBE: &[u8] = b"~probe";
+/// The key that it writes after a second crash.
+const AGAIN: &[u8] = b"~probe again";
 
 /// How far the oracle goes at one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Depth {
     /// Recover, compare, write, lose everything that is not synced, compare.
     Once,
-    /// And crash at every step of the recovery and of the write: everything lost, everything kept.
+    /// And crash at every step of the recovery and of the write: everything lost, everything kept. What that leaves takes
+    /// a durable write too.
     Twice,
     /// The same with every kind of power cut, files torn at every eleventh unsynced byte, and with a merge after the write.
     Through,
@@ -58,7 +61,7 @@ impl<'a> Oracle<'a> {
     #[must_use]
     pub fn new(history: &'a History, shape: Shape) -> Self {
         let mut keys = history.keys();
-        keys.push(PROBE.to_vec());
+        keys.extend([PROBE.to_vec(), AGAIN.to_vec()]);
         Self { history, shape, keys }
     }
 
@@ -106,7 +109,7 @@ impl<'a> Oracle<'a> {
         batch.put(PROBE, "used");
         told("put after recovery", db.write(&batch, Durability::Durable))?;
         let acked = disk.trace().len();
-        let with = with_probe(&entries);
+        let with = with_key(&entries, PROBE);
         let lost = disk.power_cut(&PowerCut::Lost);
         self.expect(&lost, case.now_ms, &with).map_err(|e| format!("used, then power cut: {e}"))?;
         if depth == Depth::Through {
@@ -164,8 +167,7 @@ impl<'a> Oracle<'a> {
                 if !judged.insert((fingerprint(&disk.cached()), stage)) {
                     return Ok(());
                 }
-                let seen = self.open(disk, second.case.now_ms).and_then(|db| self.read(&db));
-                seen.and_then(|seen| self.allowed(second, op, &seen)).map_err(|error| {
+                self.third_life(disk, second, op).map_err(|error| {
                     format!("second crash before step {op} `{line}`, {what}: {error}")
                 })
             };
@@ -174,6 +176,21 @@ impl<'a> Oracle<'a> {
             cuts.iter().try_for_each(|cut| judge(&cut.to_string(), &here.power_cut(cut)))?;
         }
         Ok(judged.len() as u64)
+    }
+
+    /// Opens what a second crash left, compares, writes, and opens again after one more power cut.
+    fn third_life(&self, disk: &FaultDisk, second: &Second, op: usize) -> Result<(), String> {
+        let now_ms = second.case.now_ms;
+        let db = self.open(disk, now_ms)?;
+        let seen = self.read(&db)?;
+        self.allowed(second, op, &seen)?;
+        let mut batch = Batch::new();
+        batch.put(AGAIN, "used");
+        told("put after a second crash", db.write(&batch, Durability::Durable))?;
+        drop(db);
+        let lost = disk.power_cut(&PowerCut::Lost);
+        let used = self.expect(&lost, now_ms, &with_key(&seen, AGAIN));
+        used.map_err(|error| format!("used, then a third power cut: {error}"))
     }
 
     /// What a crash after `op` steps of the second life may leave.
@@ -237,9 +254,9 @@ struct Second {
     depth: Depth,
 }
 
-fn with_probe(entries: &[Entry]) -> Vec<Entry> {
+fn with_key(entries: &[Entry], key: &[u8]) -> Vec<Entry> {
     let mut with = entries.to_vec();
-    with.push(Entry { key: PROBE.to_vec(), value: b"used".to_vec(), expires_ms: None });
+    with.push(Entry { key: key.to_vec(), value: b"used".to_vec(), expires_ms: None });
     with.sort_by(|a, b| a.key.cmp(&b.key));
     with
 }

@@ -1,12 +1,17 @@
 //! The one table of bad input: a command, its exit code, its line on standard error, and the
 //! directory before and after.
 //!
-//! What needs more than a directory and arguments (a lock, a full disk, a read-only directory) is
-//! in `durable` and `refusal`.
+//! What a full disk and a read-only directory are is in `refusal`; what goes on there all the same
+//! is there too, and in `durable`.
 
 use std::fs;
+use std::path::Path;
 
-use crate::run::{Place, keel, keel_fed};
+use keelstone::vfs::{Access, Lock, NativeDisk, Vfs};
+
+#[cfg(unix)]
+use crate::refusal::{ReadOnly, keel_limited};
+use crate::run::{Place, Ran, keel, keel_fed};
 
 /// What there is before the command.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +30,14 @@ enum Given {
     Unnamable,
     /// A file.
     File,
+    /// A store with one key that somebody else holds open.
+    Locked,
+    /// A store with one key, without its reserve, on a disk without space.
+    #[cfg(unix)]
+    Full,
+    /// A store with one key that the user may read and not write.
+    #[cfg(unix)]
+    ReadOnly,
 }
 
 /// A row: what there is, the command (`DIR` stands for the directory), standard input, the exit
@@ -36,6 +49,11 @@ const NO_STORE: &str = "DIR: not a store";
 const NOT_EMPTY: &str = "DIR: not empty, and not a store";
 const NO_FOLDER: &str = "DIR: not a directory";
 const NEWER: &str = "written by a newer version, format=2 supported=1";
+const LOCKED: &str = "locked by another user of the store";
+#[cfg(unix)]
+const FULL: &str = "out of space, writes succeed again when space is freed";
+#[cfg(unix)]
+const DENIED: &str = "lock failed: permission denied os=13";
 const LONG: &str = "<KEY>: key too long bytes=65536 max=65535";
 
 #[rustfmt::skip]
@@ -131,6 +149,31 @@ const TABLE: &[Row] = &[
     (Given::Store, &["import", "DIR", "-"], "\0\u{1}\u{fffd}", 2, "line 1: one field, a tab is missing"),
     (Given::Store, &["import", "DIR", "-"], "k\tv\tx\ny\tz\n", 2, "line 1: expiry is not a whole number of milliseconds"),
     (Given::Store, &["import", "DIR", "-"], "k\tv\t1\t2\n", 2, "line 1: more than three fields"),
+    // In use by somebody else.
+    (Given::Locked, &["put", "DIR", "k", "v"], "", 5, LOCKED),
+    (Given::Locked, &["get", "DIR", "k"], "", 5, LOCKED),
+    (Given::Locked, &["delete", "DIR", "k"], "", 5, LOCKED),
+    (Given::Locked, &["scan", "DIR"], "", 5, LOCKED),
+    (Given::Locked, &["import", "DIR", "-"], "a\t1\n", 5, LOCKED),
+    (Given::Locked, &["export", "DIR"], "", 5, LOCKED),
+    (Given::Locked, &["stats", "DIR"], "", 5, LOCKED),
+    (Given::Locked, &["verify", "DIR"], "", 5, LOCKED),
+    (Given::Locked, &["repair", "DIR"], "", 5, LOCKED),
+    (Given::Locked, &["compact", "DIR"], "", 5, LOCKED),
+    (Given::Locked, &["backup", "DIR", "DIR.copy"], "", 5, LOCKED),
+    (Given::Locked, &["bench", "DIR", "--count", "1"], "", 5, LOCKED),
+    // No space.
+    #[cfg(unix)] (Given::Full, &["put", "DIR", "k", "v"], "", 4, FULL),
+    #[cfg(unix)] (Given::Full, &["put", "DIR", "k", "v", "--durability", "none"], "", 4, FULL),
+    #[cfg(unix)] (Given::Full, &["delete", "DIR", "k"], "", 4, FULL),
+    #[cfg(unix)] (Given::Full, &["import", "DIR", "LINES"], "", 4, FULL),
+    #[cfg(unix)] (Given::Full, &["backup", "DIR", "DIR.copy"], "", 4, FULL),
+    // A directory that belongs to somebody else.
+    #[cfg(unix)] (Given::ReadOnly, &["put", "DIR", "k", "v"], "", 4, DENIED),
+    #[cfg(unix)] (Given::ReadOnly, &["delete", "DIR", "k"], "", 4, DENIED),
+    #[cfg(unix)] (Given::ReadOnly, &["import", "DIR", "LINES"], "", 4, DENIED),
+    #[cfg(unix)] (Given::ReadOnly, &["compact", "DIR"], "", 4, DENIED),
+    #[cfg(unix)] (Given::ReadOnly, &["bench", "DIR", "--count", "1"], "", 4, DENIED),
 ];
 
 #[test]
@@ -138,12 +181,14 @@ fn bad_input_is_one_line_and_an_exit_code_and_changes_nothing() {
     let mut failures = String::new();
     for (given, args, input, code, line) in TABLE {
         let place = made(*given);
-        let dir = place.dir();
+        let (dir, lines) = (place.dir(), place.path("lines"));
+        fs::write(&lines, "k\tnew\n").unwrap();
         let long = "k".repeat(65_536);
-        let args: Vec<_> =
-            args.iter().map(|arg| arg.replace("DIR", &dir).replace("LONG", &long)).collect();
+        let arg =
+            |arg: &&str| arg.replace("DIR", &dir).replace("LINES", &lines).replace("LONG", &long);
+        let args: Vec<_> = args.iter().map(arg).collect();
         let before = place.image();
-        let ran = if input.is_empty() { keel(&args) } else { keel_fed(&args, input.as_bytes()) };
+        let ran = ran(*given, &place, &args, input);
         let expected = format!("keel: {}\n", line.replace("DIR", &dir));
         let found = (ran.code, ran.out.as_str(), ran.err.as_str());
         let place_is_same =
@@ -156,14 +201,43 @@ fn bad_input_is_one_line_and_an_exit_code_and_changes_nothing() {
     assert!(failures.is_empty(), "\n{failures}");
 }
 
+/// Runs the command; what surrounds it ends with it.
+fn ran(given: Given, place: &Place, args: &[String], input: &str) -> Ran {
+    match given {
+        Given::Locked => {
+            let _held = lock(place);
+            if input.is_empty() { keel(args) } else { keel_fed(args, input.as_bytes()) }
+        }
+        #[cfg(unix)]
+        Given::Full => keel_limited(0, args),
+        #[cfg(unix)]
+        Given::ReadOnly => ReadOnly::of(place).run(args),
+        _ if input.is_empty() => keel(args),
+        _ => keel_fed(args, input.as_bytes()),
+    }
+}
+
+/// Holds the store as one who has it open does.
+fn lock(place: &Place) -> Box<dyn Lock> {
+    let disk = NativeDisk::open(Path::new(&place.dir())).unwrap();
+    disk.lock("LOCK", Access::Write).unwrap()
+}
+
 fn made(given: Given) -> Place {
     let place = match given {
-        Given::Store | Given::Newer => Place::with(&[("k", "old")]),
+        Given::Store | Given::Newer | Given::Locked => Place::with(&[("k", "old")]),
+        #[cfg(unix)]
+        Given::Full | Given::ReadOnly => Place::with(&[("k", "old")]),
         _ => Place::new(),
     };
     let dir = place.dir();
     match given {
-        Given::Missing | Given::Store => {}
+        Given::Missing | Given::Store | Given::Locked => {}
+        // Why: a full disk takes the reserve, and that is for another test.
+        #[cfg(unix)]
+        Given::Full => fs::remove_file(dir + "/RESERVE").unwrap(),
+        #[cfg(unix)]
+        Given::ReadOnly => {}
         Given::Empty => fs::create_dir(dir).unwrap(),
         Given::Newer => place.edit("CURRENT", |bytes| make_newer(bytes)),
         Given::Other => {

@@ -5,6 +5,7 @@
 //! else: a test that runs as root becomes somebody else for the command.
 #![cfg(unix)]
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -14,7 +15,7 @@ use std::process::{Command, Stdio};
 use crate::run::{Place, Ran, binary, run};
 
 /// Runs `keel` where no file may be longer than so many blocks of 512 bytes.
-fn keel_limited(blocks: u64, args: &[&str]) -> Ran {
+pub fn keel_limited<A: AsRef<OsStr>>(blocks: u64, args: &[A]) -> Ran {
     let mut command = Command::new("sh");
     // Why the trap: without it the system kills the command instead of refusing the write.
     command.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"", "sh"]);
@@ -96,7 +97,7 @@ fn a_full_standard_output_is_an_error() {
 }
 
 /// Makes everything below the place readable and not writable for the user that runs commands.
-struct ReadOnly<'a> {
+pub struct ReadOnly<'a> {
     place: &'a Place,
     binary: std::path::PathBuf,
     is_root: bool,
@@ -105,7 +106,7 @@ struct ReadOnly<'a> {
 const NOBODY: u32 = 65_534;
 
 impl<'a> ReadOnly<'a> {
-    fn of(place: &'a Place) -> Self {
+    pub fn of(place: &'a Place) -> Self {
         let root = place.path(".");
         // Why a copy: the other user may not be able to reach the build's directory.
         let copy = Path::new(&root).join("keel");
@@ -130,8 +131,13 @@ impl<'a> ReadOnly<'a> {
     }
 
     fn keel(&self, command: &str, args: &[&str]) -> Ran {
+        self.run(&[&[command, &self.place.dir()], args].concat())
+    }
+
+    /// Runs `keel` as somebody who may not write.
+    pub fn run<A: AsRef<OsStr>>(&self, args: &[A]) -> Ran {
         let mut keel = Command::new(&self.binary);
-        keel.arg(command).arg(self.place.dir()).args(args).stdin(Stdio::null());
+        keel.args(args).stdin(Stdio::null());
         if self.is_root {
             keel.uid(NOBODY).gid(NOBODY);
         }

@@ -13,7 +13,7 @@ use keelstone_tests::op::{Op, value};
 use keelstone_tests::shape::Shape;
 use keelstone_tests::story::Story;
 
-use crate::merges::{crashed_and_sees, crashed_everywhere};
+use crate::merges::{Part, crashed_and_sees, crashed_everywhere, holds};
 
 fn open(disk: &FaultDisk, shape: Shape) -> keelstone::Result<Db> {
     Db::open(Arc::new(disk.clone()), shape.options(&ManualClock::new(START_MS)))
@@ -45,6 +45,7 @@ fn badger_155_crash_at_every_byte_of_the_manifest() {
 fn badger_434_hint_of_a_log_that_became_shorter() {
     let mut story = Story::new();
     story.fill("x", 20).work(12).put("k", "1").work(6);
+    holds(&story, Part::Hint(3));
     crashed_everywhere(&story);
 }
 
@@ -141,6 +142,7 @@ fn badger_541_damage_in_the_middle_is_not_a_torn_tail() {
 #[test]
 fn badger_1353_unclean_end_needs_no_option() {
     let mut story = Story::new();
-    story.fill("x", 8).kill().fill("x", 8).work(5).kill().delete("x1").kill().kill().fill("y", 3);
+    story.fill("x", 8).kill().fill("x", 8).work(20).kill().delete("x1").kill().kill().fill("y", 3);
+    holds(&story, Part::Merge(1));
     crashed_everywhere(&story);
 }

@@ -8,14 +8,22 @@ use keelstone_tests::crash::{
 };
 use keelstone_tests::differential::{Run, quietly};
 use keelstone_tests::disk::DiskKind;
+use keelstone_tests::merge_tales;
 use keelstone_tests::script::{Twist, all, check};
 use keelstone_tests::shape::Shape;
 
-/// Scripts and seeded runs without crashes and faults; the correct engine passes them in `engine`.
+/// Scripts, the tales of merges and seeded runs without crashes and faults; the correct engine passes them in `engine`.
 fn calm(bug: Bug) -> Result<(), String> {
     let twist = Twist { equal_hashes: false, bug: Some(bug) };
     for path in all("engine") {
         check(&path, DiskKind::Memory, twist, false)?;
+    }
+    for (name, tale) in merge_tales::ALL {
+        let told = quietly(|| {
+            tale(Shape { bug: Some(bug), ..Shape::TINY });
+            Ok(())
+        });
+        told.map_err(|error| format!("{name}: {}", first_line(&error)))?;
     }
     for seed in 1..=60 {
         let run = Run { seed, ops: 400, kind: DiskKind::Memory, twist };

@@ -66,6 +66,8 @@ fn all(sample: &Sample, list: &[(String, Damage)]) -> Outcome {
     outcome
 }
 
+// Badger #551: a damaged value log had no tool that saved the rest. Here every damaged store is repaired, and what repair
+// leaves is sound and right.
 #[test]
 fn every_cut_of_every_file_is_right_or_refused() {
     let sample = Sample::new();
@@ -78,6 +80,7 @@ fn every_cut_of_every_file_is_right_or_refused() {
     assert!(outcome.refused > 1000, "{outcome:?}");
 }
 
+// Badger #1797 ("shouldn't just panic"): damage is an error that names the file; a panic of any reader fails this test.
 #[test]
 fn every_flipped_bit_of_every_file_is_right_or_refused() {
     let sample = Sample::new();

@@ -1,9 +1,12 @@
 //! The run that holds everything, and seeded ones, crashed at every point.
 
+use keelstone::Write;
 use keelstone::vfs::FaultDisk;
 use keelstone_tests::crash::{
-    Budget, CRASH_SHAPE, Counts, Depth, Recording, explore, seeded_run, the_run,
+    Budget, CRASH_SHAPE, Counts, Crash, Depth, Recording, explore, seeded_run, the_run,
 };
+use keelstone_tests::model::{Model, key_of};
+use keelstone_tests::op::Op;
 use keelstone_tests::rng::{repeat, seeds};
 use keelstone_tests::shape::Shape;
 
@@ -37,6 +40,45 @@ fn the_run_holds_every_ingredient() {
     assert!(recording.history.len() >= 40, "writes: {}", recording.history.len());
     let keys = recording.history.last().len();
     assert!(keys >= 15, "only {keys} keys are left at the end");
+    let met = Met::of(&recording);
+    let all = met.new_keys >= 20 && met.overwrites >= 1 && met.deletes >= 1;
+    assert!(all && met.batches >= 1 && met.passed >= 1, "{met:?}");
+    let end = recording.history.window(Crash::Power, recording.trace.len());
+    let closed = the_run().last() == Some(&Op::Reopen) && end.least == recording.history.len();
+    assert!(closed, "the last close did not acknowledge everything");
+}
+
+/// What the writes of a recording did.
+#[derive(Debug, Default)]
+struct Met {
+    new_keys: u64,
+    overwrites: u64,
+    deletes: u64,
+    /// Batches of more than one write.
+    batches: u64,
+    /// Records that are in the store at the end, by the clock of then expired.
+    passed: u64,
+}
+
+impl Met {
+    fn of(recording: &Recording) -> Self {
+        let (mut met, mut model) = (Self::default(), Model::default());
+        for batch in recording.history.batches() {
+            met.batches += u64::from(batch.len() > 1);
+            for write in batch {
+                let there = model.get(key_of(write)).is_some();
+                match write {
+                    Write::Put { .. } if there => met.overwrites += 1,
+                    Write::Put { .. } => met.new_keys += 1,
+                    Write::Delete { .. } => met.deletes += u64::from(there),
+                }
+                model.apply(write);
+            }
+        }
+        model.see_time(recording.history.time_at(recording.trace.len()));
+        met.passed = model.keys().filter(|key| model.is_expired(key)).count() as u64;
+        met
+    }
 }
 
 // Exhaustive over points and kinds of cuts, every file torn at every byte; 1,000 seeded subsets besides.

@@ -39,6 +39,7 @@ fn store_and_model_agree_in_memory() {
         ("slow_scans", 300),
         ("gets_between_steps", 2000),
         ("jobs", 500),
+        ("merge_steps", 200),
         ("log_reads", 1000),
         ("merged_away", 300),
         ("backups", 500),
@@ -60,6 +61,7 @@ fn store_and_model_agree_with_equal_hashes() {
         ("expiries", 50),
         ("hints_used", 500),
         ("snapshot_reads", 80),
+        ("merge_steps", 25),
     ];
     met(&tally, runs, &wanted);
 }
@@ -67,6 +69,14 @@ fn store_and_model_agree_with_equal_hashes() {
 #[test]
 fn store_and_model_agree_on_the_native_disk() {
     let plan = |seed| Run { seed, ops: 150, kind: DiskKind::Native, twist: Twist::default() };
-    let (tally, runs) = run("store_and_model_agree_on_the_native_disk", (2000, 10), plan);
-    met(&tally, runs, &[("merges", 3), ("rotations", 10), ("reopens", 10), ("kills", 10)]);
+    let (tally, runs) = run("store_and_model_agree_on_the_native_disk", (2000, 20), plan);
+    let wanted = [
+        ("merges", 3),
+        ("rotations", 10),
+        ("reopens", 10),
+        ("kills", 10),
+        ("expiries", 3),
+        ("merge_steps", 1),
+    ];
+    met(&tally, runs, &wanted);
 }

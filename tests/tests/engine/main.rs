@@ -11,6 +11,7 @@
 
 mod bounds;
 mod differential;
+mod events;
 mod fixtures;
 mod golden;
 mod merges;

@@ -1,307 +1,90 @@
-//! Merges without crashes: what must not come back, what must stay, and what goes on meanwhile.
-//!
-//! The names begin with the bug of another engine where there is one.
+//! Merges without crashes: the tales of `merge_tales`, each with ordinary hashes and with all keys in one place.
 
-use keelstone::vfs::Access;
-use keelstone::{FileName, ManualClock};
-use keelstone_tests::mirror::START_MS;
-use keelstone_tests::op::Op;
+use keelstone_tests::merge_tales as tales;
 use keelstone_tests::shape::Shape;
-use keelstone_tests::tale::Tale;
 
-/// Every story with ordinary hashes and with all keys in one place.
-fn both(story: impl Fn(Shape)) {
-    story(Shape::TINY);
-    story(Shape { equal_hashes: true, ..Shape::TINY });
+fn both(tale: fn(Shape)) {
+    tale(Shape::TINY);
+    tale(Shape { equal_hashes: true, ..Shape::TINY });
 }
 
-/// Puts `key` in the oldest file, and makes sure that this file has nothing else dead.
-fn old_value(shape: Shape) -> Tale {
-    let mut tale = Tale::new(shape);
-    tale.put("k", "old").rotate();
-    tale
+#[test]
+fn every_tale_is_told() {
+    let told = include_str!("merges.rs").matches("both(tales::").count();
+    assert_eq!(told - 1, tales::ALL.len(), "a tale without a test, or one that is not in the list");
 }
 
-/// Fills a log with what will be dead at once, together with what `write` does, and closes it.
-fn mostly_dead(tale: &mut Tale, write: impl Fn(&mut Tale)) {
-    tale.fill("dead", 8);
-    write(tale);
-    tale.rotate();
-    tale.fill("dead", 8).rotate();
-}
-
-// Bitcask #82: a merge of some files dropped a tombstone; an older file that was no input still had the value, and the
-// key came back at the next start.
 #[test]
 fn bitcask_82_partial_merge_does_not_resurrect() {
-    both(|shape| {
-        let mut tale = old_value(shape);
-        let oldest = tale.records()[0];
-        mostly_dead(&mut tale, |tale| {
-            tale.delete("k");
-        });
-        tale.merge_once();
-        assert!(tale.records().contains(&oldest), "the merge was not partial");
-        tale.reopen().scan().work().reopen().scan().kill().scan();
-    });
+    both(tales::bitcask_82_partial_merge_does_not_resurrect);
 }
 
 #[test]
 fn overwritten_twice_and_deleted_stays_away_when_only_the_newest_file_is_merged() {
-    both(|shape| {
-        let mut tale = old_value(shape);
-        tale.put("k", "middle").rotate();
-        let older: Vec<_> = tale.records()[..2].to_vec();
-        mostly_dead(&mut tale, |tale| {
-            tale.put("k", "new").delete("k");
-        });
-        tale.merge_once();
-        assert!(older.iter().all(|f| tale.records().contains(f)), "the merge took an older file");
-        tale.reopen().scan().work().reopen().scan();
-    });
+    both(tales::overwritten_twice_and_deleted_stays_away_when_only_the_newest_file_is_merged);
 }
 
 #[test]
 fn expired_value_keeps_hiding_the_older_one_after_a_merge() {
-    both(|shape| {
-        let shape = Shape { grace_ms: 0, ..shape };
-        let mut tale = old_value(shape);
-        let oldest = tale.records()[0];
-        mostly_dead(&mut tale, |tale| {
-            tale.put_until("k", "short", START_MS + 10);
-        });
-        tale.step(&Op::Advance(20)).scan();
-        tale.merge_once();
-        assert!(tale.records().contains(&oldest), "the merge was not partial");
-        tale.reopen().scan().work().reopen().scan();
-    });
+    both(tales::expired_value_keeps_hiding_the_older_one_after_a_merge);
 }
 
-// CandyStore 1.2.2: "when an older file remains, deletion markers for absent keys are preserved". A second tombstone of
-// a key that is absent already must be kept as long as any older file may have the value.
 #[test]
 fn candystore_tombstone_of_an_absent_key_is_kept_while_an_older_file_remains() {
-    both(|shape| {
-        let mut tale = old_value(shape);
-        let oldest = tale.records()[0];
-        tale.delete("k");
-        mostly_dead(&mut tale, |tale| {
-            tale.delete("k").delete("never-there");
-        });
-        tale.work();
-        assert!(tale.records().contains(&oldest), "the oldest file was merged");
-        tale.reopen().scan().kill().scan();
-    });
+    both(tales::candystore_tombstone_of_an_absent_key_is_kept_while_an_older_file_remains);
 }
 
-// Bitcask #102, #128, #156: tombstones are dropped only when nothing older is left, and then they are.
 #[test]
 fn bitcask_128_tombstones_go_away_in_the_end() {
-    both(|shape| {
-        let mut tale = Tale::new(shape);
-        tale.fill("k", 40).clear("k", 40).rotate();
-        tale.step(&Op::Compact).reopen().step(&Op::Compact);
-        tale.scan();
-        let stats = tale.stats();
-        assert!(stats.dead_bytes * 4 <= stats.live_bytes + 1024, "tombstones pile up: {stats:?}");
-    });
+    both(tales::bitcask_128_tombstones_go_away_in_the_end);
 }
 
-// Bitcask #148: a delete raced with a merge that wrote a file with a higher number, and lost to it at the next start.
 #[test]
 fn bitcask_148_delete_during_a_merge_wins() {
-    both(|shape| {
-        for steps in 0..40 {
-            let mut tale = Tale::new(shape);
-            tale.fill("k", 30).fill("k", 20).rotate();
-            tale.step(&Op::TakeJob);
-            for _ in 0..steps {
-                tale.step(&Op::StepJob);
-            }
-            tale.delete("k25").put("k26", "newer");
-            tale.scan().step(&Op::GiveJob).work().scan();
-            tale.reopen().scan().work().reopen().scan();
-        }
-    });
+    both(tales::bitcask_148_delete_during_a_merge_wins);
 }
 
 #[test]
 fn put_and_get_between_every_two_steps_of_a_merge() {
-    both(|shape| {
-        let shape = Shape { segment_bytes: 1 << 20, ..shape };
-        let mut tale = Tale::new(shape);
-        for round in 0..2 {
-            for n in 0..250 {
-                let write = keelstone_tests::model::put(format!("k{n}"), vec![round; 20_000]);
-                tale.step(&Op::Write { writes: vec![write], durable: false });
-            }
-        }
-        let mut turns = 0;
-        while tale.stats().merges < 2 {
-            tale.step(&Op::TakeJob).step(&Op::StepJob);
-            tale.put(&format!("k{}", turns % 250), "between").delete(&format!("k{}", turns + 100));
-            for n in 0..turns % 10 {
-                tale.step(&Op::Get(format!("k{n}").into_bytes()));
-            }
-            tale.step(&Op::Get(format!("k{}", turns % 250).into_bytes()));
-            tale.step(&Op::GiveJob);
-            turns += 1;
-            assert!(turns < 10_000, "no merge was published");
-        }
-        assert!(turns >= 10, "the merges had {turns} steps only");
-        tale.scan().reopen().scan();
-    });
+    both(tales::put_and_get_between_every_two_steps_of_a_merge);
 }
 
 #[test]
 fn snapshot_across_merges_shows_its_own_records() {
-    both(|shape| {
-        let mut tale = Tale::new(shape);
-        tale.fill("k", 40).step(&Op::Snapshot);
-        tale.fill("k", 30).clear("k", 10).rotate().work();
-        tale.step(&Op::Snapshot).step(&Op::ReadSnapshot(0)).step(&Op::ReadSnapshot(1));
-        tale.fill("k", 40).rotate().step(&Op::Compact);
-        assert!(tale.stats().merges >= 2, "the snapshots met no merges");
-        tale.step(&Op::ReadSnapshot(0)).step(&Op::ReadSnapshot(1));
-        tale.step(&Op::DropSnapshot(0)).step(&Op::Compact).step(&Op::ReadSnapshot(0));
-        tale.step(&Op::DropSnapshot(0)).step(&Op::Compact).reopen().scan();
-    });
+    both(tales::snapshot_across_merges_shows_its_own_records);
 }
 
-// A merge copied a record that was overwritten before the merge moved the index: the undo list was corrected although
-// nothing had moved, and a snapshot from before the record showed it.
 #[test]
 fn record_overwritten_between_copy_and_move_stays_out_of_older_snapshots() {
-    both(|shape| {
-        for steps in 0..8 {
-            let mut tale = Tale::new(shape);
-            tale.step(&Op::Snapshot).fill("k", 10).fill("k", 8).rotate().rotate();
-            tale.step(&Op::TakeJob);
-            for _ in 0..steps {
-                tale.step(&Op::StepJob);
-            }
-            tale.fill("k", 10).step(&Op::ReadSnapshot(0)).step(&Op::GiveJob);
-            tale.work().step(&Op::ReadSnapshot(0)).step(&Op::Compact).step(&Op::ReadSnapshot(0));
-        }
-    });
+    both(tales::record_overwritten_between_copy_and_move_stays_out_of_older_snapshots);
 }
 
-// Bitcask's hint files once had no bit for tombstones: opened from hints, deleted keys were there again.
 #[test]
 fn bitcask_hints_know_tombstones() {
-    both(|shape| {
-        let mut tale = old_value(shape);
-        tale.fill("x", 5).delete("k").rotate().delete("x1").rotate().work();
-        tale.reopen();
-        assert!(tale.stats().hints_used >= 2, "opened without hints: {:?}", tale.stats());
-        tale.scan();
-    });
+    both(tales::bitcask_hints_know_tombstones);
 }
 
-// Bitcask's expiry grace: without it, data that expires bit by bit is merged again and again without end.
 #[test]
 fn bitcask_expiry_does_not_merge_without_end() {
-    both(|shape| {
-        let mut tale = Tale::new(Shape { grace_ms: 1_000_000, ..shape });
-        for n in 0..60 {
-            tale.put_until(&format!("t{n}"), &"x".repeat(100), START_MS + n);
-        }
-        tale.rotate().step(&Op::Advance(100)).work();
-        let merges = tale.stats().merges;
-        for _ in 0..20 {
-            tale.step(&Op::Advance(1)).work();
-        }
-        assert_eq!(tale.stats().merges, merges, "merged again although nothing could be dropped");
-    });
+    both(tales::bitcask_expiry_does_not_merge_without_end);
 }
 
-// Badger #1995, #767, #1112, #354, #173: the value log kept its dead data for ever, or somebody had to ask.
 #[test]
 fn badger_1995_space_comes_back_by_itself() {
-    both(|shape| {
-        let mut tale = Tale::new(Shape { inline_work: true, ..shape });
-        for _ in 0..40 {
-            tale.fill("k", 40);
-        }
-        let stats = tale.stats();
-        let len =
-            |f: &FileName| tale.vfs().open(&f.to_string(), Access::Read).unwrap().len().unwrap();
-        let bytes: u64 = tale.records().iter().map(len).sum();
-        let bound = 4 * stats.live_bytes + 4 * shape.segment_bytes;
-        assert!(bytes <= bound, "{bytes} bytes of records, more than {bound}: {stats:?}");
-        tale.scan().reopen().scan();
-    });
+    both(tales::badger_1995_space_comes_back_by_itself);
 }
 
-// Badger #1756 (14dc96ae): two compactions at a time raced for the manifest.
 #[test]
 fn badger_1756_two_jobs_at_a_time_do_not_spoil_the_manifest() {
-    both(|shape| {
-        for order in 0..4 {
-            let mut tale = Tale::new(shape);
-            tale.fill("a", 30).fill("a", 30).fill("b", 30).fill("b", 30).rotate();
-            let mut jobs: Vec<_> = (0..3).filter_map(|_| tale.db().take_job()).collect();
-            for _ in 0..50 {
-                for job in &mut jobs {
-                    job.step().unwrap();
-                }
-                tale.step(&Op::Get(b"a7".to_vec())).put("a8", "newer");
-            }
-            if order & 1 == 1 {
-                jobs.reverse();
-            }
-            if order & 2 == 2 {
-                jobs.pop();
-            }
-            jobs.into_iter().for_each(|job| tale.db().give_back(job));
-            tale.scan().work().scan().reopen().scan();
-        }
-    });
+    both(tales::badger_1756_two_jobs_at_a_time_do_not_spoil_the_manifest);
 }
 
-// Bitcask's `bitcask_timeshift`: with the clock set back, a newer write lost to an older one at the next start.
 #[test]
 fn bitcask_timeshift_newer_write_wins_with_the_clock_set_back() {
-    both(|shape| {
-        let disk = keelstone_tests::disk::Disk::memory();
-        let clock = ManualClock::new(5000);
-        let open = || keelstone::Db::open(disk.vfs(), shape.options(&clock)).unwrap();
-        let db = open();
-        db.put("k", "first").unwrap();
-        db.put_until("t", "gone", 4000).unwrap();
-        clock.set(1000);
-        db.put("k", "second").unwrap();
-        assert_eq!(db.get("t").unwrap(), None, "what had expired is visible again");
-        db.close().unwrap();
-        let db = open();
-        assert_eq!(db.get("k").unwrap().as_deref(), Some(&b"second"[..]));
-        assert_eq!(db.get("t").unwrap(), None, "what had expired is visible after a reopen");
-        clock.set(0);
-        db.delete("k").unwrap();
-        db.compact().unwrap();
-        drop(db);
-        assert_eq!(open().get("k").unwrap(), None);
-    });
+    both(tales::bitcask_timeshift_newer_write_wins_with_the_clock_set_back);
 }
 
-// Bitcask PR #81: hint files were read twice. Also: an abandoned job leaves nothing behind after the next open.
 #[test]
 fn job_that_is_dropped_half_way_leaves_nothing_behind() {
-    both(|shape| {
-        for steps in 1..12 {
-            let mut tale = Tale::new(shape);
-            tale.fill("k", 30).fill("k", 30).rotate();
-            if let Some(mut job) = tale.db().take_job() {
-                for _ in 0..steps {
-                    job.step().unwrap();
-                }
-            }
-            tale.scan().kill().scan();
-            let segments =
-                tale.files().iter().filter(|f| matches!(f, FileName::Segment(_))).count();
-            let records = tale.records().len() as u64;
-            assert_eq!(tale.stats().segments, records, "{segments} segments are left over");
-            tale.work().scan().reopen().scan();
-        }
-    });
+    both(tales::job_that_is_dropped_half_way_leaves_nothing_behind);
 }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! [`LIVE`] needs a disk and nothing else. [`DURABLE`] needs to see what a power cut leaves, which
-//! only a [`FaultDisk`] can show; a native backend is tested for those by what it calls.
+//! only a [`FaultDisk`] can show; the native backend's own tests check instead that each sync asks
+//! the system for what it promises, and passes on what the system refuses.
 //! Promise: a case panics if the backend breaks its promise. Never: leaves anything but files on
 //! the disk that it was given.
 

@@ -2,8 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 use super::*;
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::process;
+
+std::thread_local! {
+    /// What this thread asked the system to make durable.
+    pub(super) static REACHED: RefCell<Vec<Reach>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A directory of its own for one test, removed with all that is in it.
 pub(crate) struct TempDir(pub(crate) PathBuf);
@@ -116,4 +122,52 @@ fn foreign_names_are_not_listed() {
     // Some systems refuse it, and then there is nothing to hide.
     let _ = fs::write(dir.0.join(OsStr::from_bytes(b"not\xffutf8")), b"");
     assert_eq!(dir.disk().list("").unwrap(), ["good"]);
+}
+
+/// What the system was asked for while `run` ran.
+fn reached(run: impl FnOnce()) -> Vec<Reach> {
+    REACHED.take();
+    run();
+    REACHED.take()
+}
+
+// V15 and V16: what a power cut would show on a disk that can be crashed shows here in what the system is asked for.
+#[cfg(unix)]
+#[test]
+fn each_sync_asks_the_system_for_what_it_promises() {
+    let dir = TempDir::new();
+    let disk = dir.disk();
+    let file = disk.create("a").unwrap();
+    disk.create_dir("d").unwrap();
+    let quiet = reached(|| {
+        file.write_at(b"abc", 0).unwrap();
+        file.set_len(5).unwrap();
+        disk.rename("a", "d/b").unwrap();
+    });
+    assert_eq!(quiet, [], "only a sync waits for the medium");
+    assert_eq!(reached(|| file.sync(SyncMode::Data).unwrap()), [Reach::Data]);
+    assert_eq!(reached(|| file.sync(SyncMode::All).unwrap()), [Reach::All]);
+    assert_eq!(reached(|| disk.sync_dir("").unwrap()), [Reach::Dir]);
+    assert_eq!(reached(|| disk.sync_dir("d").unwrap()), [Reach::Dir]);
+    let new = dir.0.join("new");
+    assert_eq!(reached(|| drop(NativeDisk::create(&new).unwrap())), [Reach::Dir]);
+    assert_eq!(reached(|| drop(NativeDisk::create(&new).unwrap())), []);
+}
+
+// The system refuses to sync what has no medium: a sync that does not get there would succeed.
+#[cfg(target_os = "linux")]
+#[test]
+fn each_sync_reaches_the_system_and_passes_its_refusal_on() {
+    const EINVAL: i32 = 22;
+    let dir = TempDir::new();
+    std::os::unix::fs::symlink("/dev/null", dir.0.join("null")).unwrap();
+    let file = dir.disk().open("null", Access::Write).unwrap();
+    for mode in [SyncMode::Data, SyncMode::All] {
+        let refused = Error::with_os(Op::Sync, Kind::Io, EINVAL);
+        assert_eq!(file.sync(mode), Err(refused), "{mode:?}");
+    }
+    let proc = NativeDisk::open(Path::new("/proc")).unwrap();
+    let refused = Error::with_os(Op::SyncDir, Kind::Io, EINVAL);
+    assert_eq!(proc.sync_dir(""), Err(refused));
+    assert_eq!(proc.sync_dir("self"), Err(refused));
 }

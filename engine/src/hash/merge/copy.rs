@@ -53,7 +53,7 @@ impl Merge {
         let place = store.index.place(hash);
         let offset = u32::try_from(entry.offset).map_err(|_| Error::OutOfSpace)?;
         let loc = Loc::new(file.slot, offset, entry.len);
-        let droppable = file.age <= self.older_than || store.switches.on(Bug::TombstoneDropped);
+        let droppable = file.age <= self.older_than;
         if entry.kind == EntryKind::Tombstone {
             if droppable || store.find(place, entry.key)?.is_some() {
                 return Ok(());
@@ -70,7 +70,7 @@ impl Merge {
         let (len, expires_ms) = (entry.len, entry.expires_ms.unwrap_or(NEVER_MS));
         self.moves.try_reserve(1)?;
         self.moves.push(Move { place, from: loc, len, expires_ms, to: None });
-        if droppable || store.switches.on(Bug::ExpiredDropped) {
+        if droppable {
             return Ok(());
         }
         self.carry_tombstone(store, hash, entry.key)

@@ -12,7 +12,7 @@ use super::{Merge, Move, Output, Phase};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::lab::Bug;
-use crate::manifest::{Edit, sync_root};
+use crate::manifest::{Edit, Fault, Manifest, sync_root};
 
 /// Index entries that one step moves.
 const STEP_MOVES: usize = 2048;
@@ -25,7 +25,10 @@ impl Merge {
             let seq = store.sequence();
             store.sync_through(seq)?;
         }
-        sync_root(&*store.vfs, store.switches).map_err(|fault| store.settle(fault))?;
+        if !store.switches.on(Bug::OutputNamesNotSynced) {
+            // Crash: nothing is published. What the manifest will name must be there.
+            sync_root(&*store.vfs, store.switches).map_err(|fault| store.settle(fault))?;
+        }
         if store.switches.on(Bug::InputsRemovedEarly) {
             for input in &self.inputs {
                 store.vfs.remove(&format!("{}", input.name))?;
@@ -36,7 +39,12 @@ impl Merge {
         let mut writer = store.writer.lock();
         let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
         // Crash: before the edit the inputs hold, after it the outputs; the others are removed at the next open.
-        if let Err(fault) = manifest.commit(&edits) {
+        let committed = if store.switches.on(Bug::TombstonesGoFirst) {
+            commit_one_by_one(manifest, &mut edits, self.outputs.len())
+        } else {
+            manifest.commit(&edits)
+        };
+        if let Err(fault) = committed {
             // Why: the edit may be in the file all the same, so the outputs must stay; the next open knows.
             self.outputs.clear();
             return Err(store.settle(fault));
@@ -101,6 +109,16 @@ impl Merge {
             store.expiries.add(expires_ms, file.slot, len);
         }
     }
+}
+
+/// What the switchable bug does instead of one edit.
+fn commit_one_by_one(
+    manifest: &mut Manifest,
+    edits: &mut [Edit],
+    outputs: usize,
+) -> core::result::Result<(), Fault> {
+    edits[outputs..].reverse();
+    edits.chunks(1).try_for_each(|edit| manifest.commit(edit))
 }
 
 impl Output {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::Outcome;
 use crate::account::{count, line, since};
 use crate::keel::Keel;
-use crate::source::Source;
+use crate::source::{Source, Step};
 use crate::store::{close, compare, open};
 
 /// Lines in each of the writer's batches: small, so that a kill falls among many of them.
@@ -33,6 +33,7 @@ pub fn kill_and_recover(keel: &Keel, source: &Source, folder: &Path) -> Outcome 
         if !kept.is_multiple_of(BATCH) && kept != lines {
             return Err(format!("recovered {kept} lines: a batch of {BATCH} is there in part"));
         }
+        source.damage_after(Step::Kill, &db)?;
         compare(&db, &source.prefix(kept), source)?;
         close(&db)?;
         let counts = format!("acked {}, recovered {}", count(acked), count(kept));

@@ -4,10 +4,34 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use keelstone::Db;
+
 use crate::Outcome;
 
 /// What a store should hold.
 pub type Content = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// What a comparison stands behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Import,
+    Change,
+    Merge,
+    Kill,
+}
+
+impl Step {
+    /// The word of the option.
+    pub fn parse(word: &str) -> Outcome<Self> {
+        match word {
+            "import" => Ok(Self::Import),
+            "change" => Ok(Self::Change),
+            "merge" => Ok(Self::Merge),
+            "kill" => Ok(Self::Kill),
+            _ => Err(format!("--damage {word}: not one of import, change, merge, kill")),
+        }
+    }
+}
 
 /// The whole file, in memory.
 pub struct Source {
@@ -15,11 +39,13 @@ pub struct Source {
     pub lines: Vec<(Vec<u8>, Vec<u8>)>,
     /// Length of the file that was read.
     pub bytes: u64,
+    /// Whose comparison is to meet a wrong value.
+    damage: Option<Step>,
 }
 
 impl Source {
     /// Reads the file, or its first `limit` lines.
-    pub fn read(path: &Path, limit: Option<usize>) -> Outcome<Self> {
+    pub fn read(path: &Path, limit: Option<usize>, damage: Option<Step>) -> Outcome<Self> {
         let text = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut lines = Vec::new();
         for (index, line) in text.split(|b| *b == b'\n').enumerate() {
@@ -30,7 +56,7 @@ impl Source {
             let at = split.ok_or_else(|| format!("{}: line {}", path.display(), index + 1))?;
             lines.push((line[..at].to_vec(), line[at + 1..].to_vec()));
         }
-        let source = Self { lines, bytes: text.len() as u64 };
+        let source = Self { lines, bytes: text.len() as u64, damage };
         if source.lines.is_empty() || source.content().len() != source.lines.len() {
             return Err(format!("{}: empty, or a key comes twice", path.display()));
         }
@@ -59,12 +85,17 @@ impl Source {
         text
     }
 
-    /// Changes one byte of one value, so that a test sees a comparison fail.
-    pub fn damage_one(&mut self) -> Outcome {
-        let middle = self.lines.len() / 2;
-        let byte = self.lines.get_mut(middle).and_then(|(_, value)| value.first_mut());
-        *byte.ok_or("nothing to damage")? ^= 1;
-        Ok(())
+    /// Changes one byte of one value in the store, if this is the step whose comparison must fail.
+    pub fn damage_after(&self, step: Step, db: &Db) -> Outcome {
+        if self.damage != Some(step) {
+            return Ok(());
+        }
+        let failed = |error| format!("damage: {error}");
+        // Why the first key: it is there after every step.
+        let key = self.lines.first().map(|(key, _)| key.as_slice()).unwrap_or_default();
+        let mut value = db.get(key).map_err(failed)?.unwrap_or_default();
+        *value.first_mut().ok_or("nothing to damage")? ^= 1;
+        db.put(key, value).map_err(failed)
     }
 }
 

@@ -12,7 +12,7 @@ use keelstone::{Batch, Db, Durability, Options, Stats};
 use crate::Outcome;
 use crate::account::{bytes, count, line, since};
 use crate::keel::Keel;
-use crate::source::{Content, Source};
+use crate::source::{Content, Source, Step};
 
 /// Lines that become durable together.
 const BATCH: usize = 1000;
@@ -74,6 +74,7 @@ pub fn read_back(source: &Source, store: &Path) -> Outcome {
     let db = open(store)?;
     let opened = since(start);
     let start = Instant::now();
+    source.damage_after(Step::Import, &db)?;
     compare(&db, &source.content(), source)?;
     let keys = count(source.lines.len());
     let size = bytes(stats(&db)?.disk_bytes);
@@ -102,6 +103,7 @@ pub fn change_and_merge(keel: &Keel, source: &Source, store: &Path) -> Outcome {
     }
     db.sync().map_err(|error| format!("sync: {error}"))?;
     let time = since(start);
+    source.damage_after(Step::Change, &db)?;
     compare(&db, &expected, source)?;
     let deleted = source.lines.len() - expected.len();
     let counts = format!("{} overwritten, {} deleted", count(expected.len()), count(deleted));
@@ -111,6 +113,7 @@ pub fn change_and_merge(keel: &Keel, source: &Source, store: &Path) -> Outcome {
     let before = stats(&db)?;
     db.compact().map_err(|error| format!("compact: {error}"))?;
     let (time, after) = (since(start), stats(&db)?);
+    source.damage_after(Step::Merge, &db)?;
     compare(&db, &expected, source)?;
     if after.disk_bytes >= before.disk_bytes && before.dead_bytes > 0 {
         return Err(format!("merging freed nothing: {} bytes", after.disk_bytes));
