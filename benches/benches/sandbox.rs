@@ -27,8 +27,15 @@ fn report(title: &str, pairs: &Pairs, limits: &[(&str, f64)]) {
     say(pairs.table(limits));
 }
 
+/// The built-in component, or the one that `KEELSTONE_COMPONENT` names: to compare two.
 fn sandbox() -> Sandbox {
-    Sandbox::built_in().expect("built with the component")
+    match std::env::var_os("KEELSTONE_COMPONENT") {
+        Some(path) => {
+            let bytes = std::fs::read(path).expect("the component can be read");
+            Sandbox::new(&bytes, None).expect("a component")
+        }
+        None => Sandbox::built_in().expect("built with the component"),
+    }
 }
 
 fn disk(dir: &Path) -> Arc<dyn Vfs> {

@@ -1,8 +1,14 @@
 //! Errors of a disk as error codes of WASI. The guest's backend turns them back.
+//!
+//! Called by every operation of `wasi_fs`, and by wasmtime for what a component is told; calls
+//! nothing. Promise: each kind has a code of its own, which the guest's `vfs::WasiDisk` turns back
+//! into that kind. Never: tells a component what the operating system said.
 
 use keelstone::vfs::{Error, Kind};
+use wasmtime::component::{Resource, ResourceTableError};
 
-use crate::bindings::wasi::filesystem::types::ErrorCode;
+use super::WasiFs;
+use crate::bindings::wasi::filesystem::types::{self, ErrorCode};
 
 /// Why an operation of a component failed.
 #[derive(Debug)]
@@ -13,6 +19,8 @@ pub enum FsError {
     Trap(wasmtime::Error),
 }
 
+pub(super) type FsResult<T> = Result<T, FsError>;
+
 impl FsError {
     /// For operations that have no error codes.
     pub(super) fn into_trap(self) -> wasmtime::Error {
@@ -20,6 +28,11 @@ impl FsError {
             Self::Code(code) => code.into(),
             Self::Trap(trap) => trap,
         }
+    }
+
+    /// A handle that was never given, or was given back.
+    pub(super) fn bad_handle(error: ResourceTableError) -> Self {
+        Self::Trap(error.into())
     }
 }
 
@@ -35,8 +48,9 @@ impl From<Error> for FsError {
     }
 }
 
-/// The one table of codes.
-fn code(kind: Kind) -> ErrorCode {
+/// The one table of codes. Where a directory was met, `open::not_a_file` says so instead of
+/// `Invalid`; the guest turns both into `BadName`.
+const fn code(kind: Kind) -> ErrorCode {
     match kind {
         Kind::NotFound => ErrorCode::NoEntry,
         Kind::Exists => ErrorCode::Exist,
@@ -49,5 +63,21 @@ fn code(kind: Kind) -> ErrorCode {
         Kind::NoMemory => ErrorCode::InsufficientMemory,
         // Why: `Io`, and what a disk may learn to say.
         _ => ErrorCode::Io,
+    }
+}
+
+impl types::Host for WasiFs {
+    fn filesystem_error_code(
+        &mut self,
+        _: Resource<crate::bindings::wasi::io::error::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        self.operation(|_, _| Ok(None)).map_err(FsError::into_trap)
+    }
+
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        match error {
+            FsError::Code(code) => Ok(code),
+            FsError::Trap(trap) => Err(trap),
+        }
     }
 }

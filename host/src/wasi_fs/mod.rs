@@ -9,7 +9,11 @@
 
 mod clocks;
 mod descriptor;
+mod disk;
 mod error;
+mod handles;
+mod listing;
+mod open;
 mod path;
 mod stop;
 #[cfg(test)]
@@ -18,24 +22,33 @@ mod tests;
 use std::sync::Arc;
 
 use keelstone::Clock;
-use keelstone::vfs::{Access, File, Vfs};
+use keelstone::vfs::{Access, Vfs};
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
-use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::bindings::wasi::filesystem::{preopens, types};
+use disk::Disk;
 pub use error::FsError;
+use error::FsResult;
+pub use handles::{Descriptor, OpenDir, OpenFile};
+pub use listing::Listing;
 pub use stop::{Stop, Stopped, When};
 
 /// Descriptors and listings that a component may hold at once.
 pub const HANDLES_MAX: usize = 4096;
 /// Bytes that one read gives at most: a component asks again for the rest.
 pub const READ_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of a path, from the root of its disk: the host keeps it as long as what it names is open.
+pub const PATH_BYTES_MAX: usize = 4096;
+/// Memory for the names in all listings that a component has open at once.
+pub const LISTED_BYTES_MAX: usize = 64 << 20;
 
 /// What one component holds of its host: directories, open files, clocks.
 pub struct WasiFs {
     table: ResourceTable,
     handles: usize,
+    listed_bytes: usize,
+    disks: u32,
     preopens: Vec<Preopen>,
     clock: Arc<dyn Clock>,
     operations: u64,
@@ -44,38 +57,7 @@ pub struct WasiFs {
 
 struct Preopen {
     name: String,
-    vfs: Arc<dyn Vfs>,
-    access: Access,
-}
-
-/// An open file or directory of a component.
-pub enum Descriptor {
-    /// A file.
-    File(OpenFile),
-    /// A directory.
-    Dir(OpenDir),
-}
-
-/// A file that a component has open.
-pub struct OpenFile {
-    file: Box<dyn File>,
-    access: Access,
-    /// Names on two disks are two files.
-    vfs: Arc<dyn Vfs>,
-    name: String,
-}
-
-/// A directory that a component has open: a name below the root of a disk, "" for the root.
-#[derive(Clone)]
-pub struct OpenDir {
-    vfs: Arc<dyn Vfs>,
-    name: String,
-    access: Access,
-}
-
-/// The rest of a listing, last name first.
-pub struct Listing {
-    names: Vec<String>,
+    root: OpenDir,
 }
 
 /// Offers the four interfaces to components; `get` finds the files in the data of a store.
@@ -99,6 +81,8 @@ impl WasiFs {
         Self {
             table: ResourceTable::new(),
             handles: 0,
+            listed_bytes: 0,
+            disks: 0,
             preopens: Vec::new(),
             clock,
             operations: 0,
@@ -109,7 +93,14 @@ impl WasiFs {
     /// Opens the root of `vfs` for the component under `name`; with [`Access::Read`] it can change
     /// nothing there.
     pub fn preopen(&mut self, name: &str, vfs: Arc<dyn Vfs>, access: Access) {
-        self.preopens.push(Preopen { name: name.to_owned(), vfs, access });
+        let known = self.preopens.iter().find(|preopen| preopen.root.disk.holds(&vfs));
+        let disk = known.map(|preopen| preopen.root.disk.clone());
+        let disk = disk.unwrap_or_else(|| {
+            self.disks += 1;
+            Disk::new(vfs, self.disks)
+        });
+        let root = OpenDir { disk, name: String::new(), access };
+        self.preopens.push(Preopen { name: name.to_owned(), root });
     }
 
     /// Offers a directory no longer; what the component has open of it stays open.
@@ -130,10 +121,7 @@ impl WasiFs {
 
     /// Carries out one operation, or traps before, in the middle of, or after it; `work` is told
     /// whether it is to stop in the middle.
-    fn operation<T>(
-        &mut self,
-        work: impl FnOnce(&mut Self, bool) -> Result<T, FsError>,
-    ) -> Result<T, FsError> {
+    fn operation<T>(&mut self, work: impl FnOnce(&mut Self, bool) -> FsResult<T>) -> FsResult<T> {
         self.operations += 1;
         let Some(stop) = self.stop.filter(|stop| stop.at == self.operations) else {
             return work(self, false);
@@ -144,36 +132,14 @@ impl WasiFs {
         }
         Err(FsError::Trap(Stopped { operation: stop.at }.into()))
     }
-
-    /// Gives the component a handle.
-    fn hand_out<T: Send + 'static>(&mut self, value: T) -> Result<Resource<T>, FsError> {
-        if self.handles >= HANDLES_MAX {
-            return Err(FsError::Code(ErrorCode::InsufficientMemory));
-        }
-        let handle = self.table.push(value).map_err(|error| FsError::Trap(error.into()))?;
-        self.handles += 1;
-        Ok(handle)
-    }
-
-    /// Takes a handle back.
-    fn take_back<T: Send + 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
-        self.handles = self.handles.saturating_sub(1);
-        Ok(())
-    }
 }
 
 impl preopens::Host for WasiFs {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
         let given = self.operation(|fs, _| {
-            let dirs: Vec<_> = fs
-                .preopens
-                .iter()
-                .map(|preopen| {
-                    let (vfs, access) = (Arc::clone(&preopen.vfs), preopen.access);
-                    (OpenDir { vfs, name: String::new(), access }, preopen.name.clone())
-                })
-                .collect();
+            let dirs =
+                fs.preopens.iter().map(|preopen| (preopen.root.clone(), preopen.name.clone()));
+            let dirs: Vec<_> = dirs.collect();
             let give = |(dir, name)| Ok((fs.hand_out(Descriptor::Dir(dir))?, name));
             dirs.into_iter().map(give).collect()
         });

@@ -1,4 +1,8 @@
 //! Stopping a component at one of its operations: for tests of what the end of a process leaves.
+//!
+//! Called by tests, which set a [`Stop`]; obeyed by `WasiFs::operation`. Promise: the trap of a
+//! stopped component is a [`Stopped`] and nothing else is. Never: changes what an operation does
+//! before it is reached.
 
 use thiserror::Error;
 

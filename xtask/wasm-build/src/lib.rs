@@ -71,6 +71,7 @@ pub fn build(crate_dir: &Path, name: &str, watched: &[&Path]) -> Result<Option<P
         .module(&bytes)
         .and_then(|encoder| encoder.encode());
     let component = encoded.map_err(|error| failed(&format!("{error:#}")))?;
+    let component = without_names(&component).ok_or_else(|| failed(&"sections of no length"))?;
     let path = folder.join(name);
     // Why only then: whoever watches the file is not woken for nothing.
     if fs::read(&path).ok().as_deref() != Some(component.as_slice()) {
@@ -79,6 +80,35 @@ pub fn build(crate_dir: &Path, name: &str, watched: &[&Path]) -> Result<Option<P
         written.map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(Some(path))
+}
+
+/// Leaves out the custom sections: names for people who read the machine's text.
+fn without_names(component: &[u8]) -> Option<Vec<u8>> {
+    /// Magic and version.
+    const HEAD: usize = 8;
+    let (head, mut rest) = component.split_at_checked(HEAD)?;
+    let mut kept = head.to_vec();
+    while let Some((kind, after)) = rest.split_first() {
+        let (len, used) = leb(after)?;
+        let section = rest.get(..1 + used + len)?;
+        if *kind != 0 {
+            kept.extend_from_slice(section);
+        }
+        rest = &rest[section.len()..];
+    }
+    Some(kept)
+}
+
+/// A number in the format's variable length, and its own length.
+fn leb(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut number = 0;
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        number |= usize::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((number, at + 1));
+        }
+    }
+    None
 }
 
 /// The directory that all profiles of the outer build share.
