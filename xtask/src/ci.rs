@@ -19,6 +19,7 @@ pub fn run() -> Outcome {
     step("fuzz targets compile", fuzz_targets)?;
     step("examples", examples)?;
     step("demo", || demo::run(&[]))?;
+    step("component in another language", python)?;
     step("benchmarks, small", bench::small)?;
     println!("all but the tests: {:.1} s", start.elapsed().as_secs_f64());
     // Why: without `step`, whose closing line would stand below the runner's summary.
@@ -60,7 +61,12 @@ fn docs() -> Outcome {
 
 /// Runs every example program; each checks what it shows.
 fn examples() -> Outcome {
-    for (package, folder) in [("keelstone-vfs", "vfs/examples"), ("keelstone", "engine/examples")] {
+    let folders = [
+        ("keelstone-vfs", "vfs/examples"),
+        ("keelstone", "engine/examples"),
+        ("keelstone-host", "host/examples"),
+    ];
+    for (package, folder) in folders {
         let folder = shell::root().join(folder);
         let files = std::fs::read_dir(&folder);
         let files = files.map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -84,6 +90,36 @@ fn examples() -> Outcome {
         }
     }
     Ok(())
+}
+
+/// The host in Python that loads the component, with the release of wasmtime for it.
+const PYTHON_HOST: &str = "tests/foreign/host.py";
+const PYTHON_PACKAGE: &str = "wasmtime==48.0.0";
+
+/// A host that is not this project's writes a store, and another process of it finds the data.
+fn python() -> Outcome {
+    let component = component::build()?;
+    let folder = component.with_file_name("python");
+    if !folder.join("wasmtime").is_dir() {
+        let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"];
+        let mut install = shell::command("python3", words);
+        if !shell::works(&mut shell::command("python3", ["-m", "pip", "--version"])) {
+            let words = ["install", "--yes", "--no-install-recommends", "python3-pip"];
+            shell::run(&mut shell::command("apt-get", words))?;
+        }
+        shell::run(install.arg(&folder).arg(PYTHON_PACKAGE))?;
+    }
+    let store = component.with_file_name("python-store");
+    if store.exists() {
+        std::fs::remove_dir_all(&store).map_err(|error| format!("{}: {error}", store.display()))?;
+    }
+    std::fs::create_dir(&store).map_err(|error| format!("{}: {error}", store.display()))?;
+    for what in ["write", "read"] {
+        let mut host = shell::command("python3", [PYTHON_HOST]);
+        host.arg(&component).arg(&store).arg(what).env("PYTHONPATH", &folder);
+        shell::run(&mut host)?;
+    }
+    std::fs::remove_dir_all(&store).map_err(|error| format!("{}: {error}", store.display()))
 }
 
 /// Outside the workspace, so the steps above do not see it.

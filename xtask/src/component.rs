@@ -13,6 +13,14 @@ const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld"];
 
 /// Builds the component and says where it is and how large.
 pub fn run() -> Outcome {
+    let file = build()?;
+    let bytes = std::fs::metadata(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    println!("{} bytes={}", file.display(), bytes.len());
+    Ok(())
+}
+
+/// Builds the component; gives its file.
+pub fn build() -> Result<PathBuf, String> {
     ready();
     let words = ["build", "--package", "keelstone-host", "--message-format=json"];
     let said = shell::capture(&mut shell::cargo(words))?;
@@ -21,9 +29,7 @@ pub fn run() -> Outcome {
     if !installed() && !distribution() {
         return Err(REMEDY.into());
     }
-    let bytes = std::fs::metadata(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-    println!("{} bytes={}", file.display(), bytes.len());
-    Ok(())
+    if file.is_file() { Ok(file) } else { Err(format!("{}: not there", file.display())) }
 }
 
 /// The target directory, from one of cargo's messages that names a file in it.

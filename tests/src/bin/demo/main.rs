@@ -13,6 +13,7 @@
 
 mod account;
 mod cuts;
+mod inside;
 mod keel;
 mod kill;
 mod source;
@@ -97,6 +98,7 @@ fn run(args: &Args) -> Outcome {
 fn steps(keel: &Keel, source: &Source, folder: &Path) -> Outcome {
     let store = folder.join("store");
     store::import_with_keel(keel, source, folder, &store)?;
+    inside::import_and_compare(keel, source, folder, &store)?;
     store::import_with_library(source, &folder.join("library"))?;
     store::read_back(source, &store)?;
     store::read_back(source, &folder.join("library"))?;
