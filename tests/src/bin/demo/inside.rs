@@ -49,7 +49,7 @@ pub fn import_and_compare(keel: &Keel, source: &Source, folder: &Path, native: &
     Ok(())
 }
 
-fn words<'a>(options: &[&'a str], paths: &[&'a Path]) -> Vec<&'a OsStr> {
+fn words<'a>(options: &'a [&'a str], paths: &'a [&'a Path]) -> Vec<&'a OsStr> {
     let options = options.iter().map(OsStr::new);
     options.chain(paths.iter().map(|path| path.as_os_str())).collect()
 }
