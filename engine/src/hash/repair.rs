@@ -20,6 +20,7 @@ use super::verify::{VerifyReport, verify};
 use crate::codec::{FileId, KeyHasher};
 use crate::error::{Corruption, Damage, Error, FileName, Result};
 use crate::lab::Switches;
+use crate::limits::NUMBER_MAX;
 use crate::log::{FrameReader, Step, corrupt, next_header, read_exact, read_file_header};
 use crate::manifest::{LiveFile, Manifest, Slots, State, Status, load};
 use crate::options::{OpenMode, Options};
@@ -368,7 +369,9 @@ impl Salvage<'_> {
             rewriter.push(&mut state, &entry)?;
         }
         rewriter.finish(&mut state)?;
-        (state.mark_seq, state.mark_time_ms) = (self.last_seq, self.time_ms);
+        // Why: a sequence that no store has reached was made by hand; the store goes on from one that leaves room.
+        state.mark_seq = self.last_seq.min(NUMBER_MAX / 2);
+        state.mark_time_ms = self.time_ms;
         // Crash: until CURRENT names the new manifest the damaged store is as it was, and repair can be run again.
         let manifest = Manifest::rebuild(vfs, Switches::default(), self.seed, state)
             .map_err(crate::manifest::Fault::error)?;
