@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::shell::{self, Outcome};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// Debian's own Rust with its library's source, and a linker for WebAssembly.
-const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld"];
+/// Debian's own Rust with its library's source.
+const PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+/// Linkers for WebAssembly, the one that fits best first.
+const LINKERS: [&str; 2] = ["lld-19", "lld"];
 
 /// Builds the component and says where it is and how large.
 pub fn run() -> Outcome {
@@ -49,8 +51,11 @@ pub fn ready() {
     if Path::new("/usr/bin/apt-get").is_file() && !distribution() {
         let update = shell::works(&mut shell::command("apt-get", ["update"]));
         let words = ["install", "--yes", "--no-install-recommends"];
-        let added = update && shell::works(shell::command("apt-get", words).args(PACKAGES));
-        if added && distribution() {
+        let install = |linker: &&str| {
+            let mut command = shell::command("apt-get", words);
+            shell::works(command.args(PACKAGES).arg(linker))
+        };
+        if update && LINKERS.iter().any(install) && distribution() {
             return;
         }
     }
