@@ -11,7 +11,6 @@
     reason = "this crate always has the standard library"
 )]
 
-mod bindings;
 pub mod cli;
 pub mod engine;
 pub mod escape;

@@ -6,7 +6,7 @@ use keelstone::{
     LogEntry, Loss, OpenMode, Options, RepairReport, Torn, Value, VerifyReport, Write,
 };
 
-use crate::bindings::exports::keelstone::store::store as wit;
+use crate::wasi_fs::bindings::exports::keelstone::store::store as wit;
 
 /// The options as the component takes them.
 pub(super) fn options(from: &Options) -> wit::Options {

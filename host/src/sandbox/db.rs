@@ -9,9 +9,9 @@ use wasmtime::component::ResourceAny;
 
 use super::instance::{Instance, State};
 use super::{DEST, STORE, convert};
-use crate::bindings::exports::keelstone::store::store as wit;
-use crate::bindings::exports::keelstone::store::store::Guest;
 use crate::engine::{Engine, Entries, LogEntries, Result, View, Work};
+use crate::wasi_fs::bindings::exports::keelstone::store::store as wit;
+use crate::wasi_fs::bindings::exports::keelstone::store::store::Guest;
 
 /// Entries of a scan that one call brings at most.
 const PAGE_ENTRIES: u32 = 1000;

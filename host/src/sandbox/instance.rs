@@ -9,9 +9,9 @@ use wasmtime::{Store, Trap};
 use super::STORE;
 use super::convert;
 use super::limits::{Limiter, Limits};
-use crate::bindings::exports::keelstone::store::store as wit;
-use crate::bindings::{Component, ComponentPre};
 use crate::engine::{Error, Result};
+use crate::wasi_fs::bindings::exports::keelstone::store::store as wit;
+use crate::wasi_fs::bindings::{Component, ComponentPre};
 use crate::wasi_fs::{Stop, Stopped, WasiFs};
 
 /// What belongs to one instance.

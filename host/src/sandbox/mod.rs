@@ -25,8 +25,8 @@ use wasmtime::{Config, Engine};
 pub use self::db::SandboxDb;
 use self::instance::{Instance, State};
 pub use self::limits::Limits;
-use crate::bindings::ComponentPre;
 use crate::engine::{Error, Result};
+use crate::wasi_fs::bindings::ComponentPre;
 use crate::wasi_fs::{self, Stop};
 
 include!(concat!(env!("OUT_DIR"), "/built_in.rs"));

@@ -6,9 +6,9 @@
 use wasmtime::component::Resource;
 
 use super::{FsError, FsResult, WasiFs};
-use crate::bindings::wasi::clocks::monotonic_clock;
-use crate::bindings::wasi::clocks::wall_clock::{self, Datetime};
-use crate::bindings::wasi::io::poll::Pollable;
+use crate::wasi_fs::bindings::wasi::clocks::monotonic_clock;
+use crate::wasi_fs::bindings::wasi::clocks::wall_clock::{self, Datetime};
+use crate::wasi_fs::bindings::wasi::io::poll::Pollable;
 
 impl WasiFs {
     /// One look at a clock.

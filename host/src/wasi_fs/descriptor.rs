@@ -10,11 +10,11 @@ use wasmtime::component::Resource;
 use super::open::{look, not_a_file, open, stat};
 use super::path::resolve;
 use super::{Descriptor, FsError, FsResult, Listing, OpenDir, OpenFile, READ_BYTES_MAX, WasiFs};
-use crate::bindings::wasi::filesystem::types::{
+use crate::wasi_fs::bindings::wasi::filesystem::types::{
     self, Advice, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, MetadataHashValue,
     NewTimestamp, OpenFlags, PathFlags,
 };
-use crate::bindings::wasi::io::streams::{InputStream, OutputStream};
+use crate::wasi_fs::bindings::wasi::io::streams::{InputStream, OutputStream};
 
 type Handle = Resource<Descriptor>;
 

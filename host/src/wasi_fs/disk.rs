@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use keelstone::vfs::Vfs;
 
-use crate::bindings::wasi::filesystem::types::MetadataHashValue;
+use crate::wasi_fs::bindings::wasi::filesystem::types::MetadataHashValue;
 
 /// A disk, and its number among those of one component.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use keelstone::vfs::{Error, Kind};
 use wasmtime::component::{Resource, ResourceTableError};
 
 use super::WasiFs;
-use crate::bindings::wasi::filesystem::types::{self, ErrorCode};
+use crate::wasi_fs::bindings::wasi::filesystem::types::{self, ErrorCode};
 
 /// Why an operation of a component failed.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ const fn code(kind: Kind) -> ErrorCode {
 impl types::Host for WasiFs {
     fn filesystem_error_code(
         &mut self,
-        _: Resource<crate::bindings::wasi::io::error::Error>,
+        _: Resource<crate::wasi_fs::bindings::wasi::io::error::Error>,
     ) -> wasmtime::Result<Option<ErrorCode>> {
         self.operation(|_, _| Ok(None)).map_err(FsError::into_trap)
     }

@@ -9,7 +9,7 @@ use wasmtime::component::Resource;
 
 use super::disk::Disk;
 use super::{FsError, FsResult, HANDLES_MAX, WasiFs};
-use crate::bindings::wasi::filesystem::types::ErrorCode;
+use crate::wasi_fs::bindings::wasi::filesystem::types::ErrorCode;
 
 type Handle = Resource<Descriptor>;
 

@@ -7,7 +7,9 @@
 use wasmtime::component::Resource;
 
 use super::{FsError, FsResult, LISTED_BYTES_MAX, WasiFs};
-use crate::bindings::wasi::filesystem::types::{self, DescriptorType, DirectoryEntry, ErrorCode};
+use crate::wasi_fs::bindings::wasi::filesystem::types::{
+    self, DescriptorType, DirectoryEntry, ErrorCode,
+};
 
 /// The rest of a listing, last name first.
 pub struct Listing {

@@ -7,6 +7,7 @@
 //! it asks for, the answer is a result, an error code or a trap, and costs the host a bounded amount
 //! of memory. Never: follows a link, or panics on what a component says.
 
+pub(crate) mod bindings;
 mod clocks;
 mod descriptor;
 mod disk;
@@ -25,8 +26,8 @@ use keelstone::Clock;
 use keelstone::vfs::{Access, Vfs};
 use wasmtime::component::{HasSelf, Linker, Resource, ResourceTable};
 
-use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
-use crate::bindings::wasi::filesystem::{preopens, types};
+use crate::wasi_fs::bindings::wasi::clocks::{monotonic_clock, wall_clock};
+use crate::wasi_fs::bindings::wasi::filesystem::{preopens, types};
 use disk::Disk;
 pub use error::FsError;
 use error::FsResult;

@@ -8,7 +8,7 @@ use keelstone::vfs::{Access, Error, File, Kind};
 
 use super::disk::Disk;
 use super::{Descriptor, FsError, FsResult, OpenDir, OpenFile};
-use crate::bindings::wasi::filesystem::types::{
+use crate::wasi_fs::bindings::wasi::filesystem::types::{
     DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, OpenFlags,
 };
 

@@ -7,7 +7,7 @@
 use keelstone::vfs::{Op, check_name};
 
 use super::{OpenDir, PATH_BYTES_MAX};
-use crate::bindings::wasi::filesystem::types::ErrorCode;
+use crate::wasi_fs::bindings::wasi::filesystem::types::ErrorCode;
 
 /// The name on the disk of a path that starts at `dir`; "" for the root.
 ///

@@ -17,9 +17,9 @@ use keelstone::vfs::{Access, MemoryDisk, Vfs};
 use wasmtime::component::Resource;
 
 use super::{Descriptor, FsError, Listing, Stopped, WasiFs};
-use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
-use crate::bindings::wasi::filesystem::preopens::Host as _;
-use crate::bindings::wasi::filesystem::types::{
+use crate::wasi_fs::bindings::wasi::clocks::{monotonic_clock, wall_clock};
+use crate::wasi_fs::bindings::wasi::filesystem::preopens::Host as _;
+use crate::wasi_fs::bindings::wasi::filesystem::types::{
     Advice, DescriptorFlags, ErrorCode, Host as _, HostDescriptor, HostDirectoryEntryStream,
     NewTimestamp, OpenFlags, PathFlags,
 };

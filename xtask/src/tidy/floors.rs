@@ -40,6 +40,12 @@ const ROOMS: &[(&str, &str, u8, u8)] = &[
     ("engine", "db", 5, 1),
     ("engine", "partition", 5, 2),
     ("engine", "threads", 5, 3),
+    ("host", "escape", 6, 0),
+    ("host", "engine", 6, 0),
+    ("host", "wasi_fs", 6, 0),
+    ("host", "sandbox", 6, 1),
+    ("host", "cli", 7, 0),
+    ("host", "main", 7, 1),
 ];
 
 /// Every `crate::room` leads down the stairs.

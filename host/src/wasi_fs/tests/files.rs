@@ -3,8 +3,8 @@
 use keelstone::vfs::TraceDisk;
 
 use super::*;
-use crate::bindings::wasi::filesystem::types::DescriptorType;
 use crate::wasi_fs::READ_BYTES_MAX;
+use crate::wasi_fs::bindings::wasi::filesystem::types::DescriptorType;
 
 #[test]
 fn what_was_written_is_read() {

@@ -1,8 +1,8 @@
 //! Names: paths that lead out or nowhere, opening, moving, listing, and which files are the same.
 
 use super::*;
-use crate::bindings::wasi::filesystem::types::DescriptorType;
 use crate::wasi_fs::PATH_BYTES_MAX;
+use crate::wasi_fs::bindings::wasi::filesystem::types::DescriptorType;
 
 /// A disk with `dir/in` and `file`, its host, the root, and `dir`.
 fn with_dir() -> (MemoryDisk, WasiFs, u32, u32) {
