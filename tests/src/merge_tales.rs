@@ -299,12 +299,14 @@ pub fn badger_1756_two_jobs_at_a_time_do_not_spoil_the_manifest(shape: Shape) {
     }
 }
 
-/// How many hints of logs there are: each seal writes one.
+/// How many hints of logs there are: each seal writes one, and it stays as long as its log may be needed.
 fn sealed(tale: &Tale) -> usize {
-    let (files, records) = (tale.files(), tale.records());
-    let has_hint =
-        |log: &&FileName| files.iter().any(|f| *f == FileName::Hint(log.number().unwrap()));
-    records.iter().filter(|f| matches!(f, FileName::Log(_))).filter(has_hint).count()
+    let files = tale.files();
+    let of_a_log = |file: &&FileName| match file {
+        FileName::Hint(number) => !files.contains(&FileName::Segment(*number)),
+        _ => false,
+    };
+    files.iter().filter(of_a_log).count()
 }
 
 /// Bitcask's `bitcask_timeshift`: with the clock set back, a newer write lost to an older one at the next start.
