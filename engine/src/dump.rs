@@ -204,6 +204,13 @@ fn dump_entry(frame: FrameKind, entry: &Entry<'_>, out: &mut dyn Write) -> Resul
         (FrameKind::Hint | FrameKind::Footer, _) | (_, EntryKind::Plain) => {
             text(writeln!(out, "{} bytes", entry.value.len()))
         }
+        (_, EntryKind::RangeTombstone) => {
+            text(out.write_str("delete from "))?;
+            escape(entry.key, out)?;
+            text(out.write_str(" to "))?;
+            escape(entry.value, out)?;
+            text(out.write_char('\n'))
+        }
         (_, EntryKind::Tombstone) => {
             text(out.write_str("delete "))?;
             escape(entry.key, out)?;

@@ -21,6 +21,9 @@ pub mod limits;
 mod log;
 mod manifest;
 mod options;
+mod order;
+#[allow(dead_code, reason = "being built")]
+mod ordered;
 #[cfg(feature = "lab")]
 pub mod probe;
 mod record;
@@ -38,5 +41,6 @@ pub use event::{Event, Observer};
 pub use hash::{LogEntry, Loss, RepairReport, Stats, Torn, VerifyReport};
 pub use keelstone_vfs as vfs;
 pub use options::{Durability, Layout, OpenMode, Options, SyncEvery};
+pub use order::Comparator;
 #[cfg(feature = "std")]
 pub use threads::Workers;

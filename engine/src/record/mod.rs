@@ -74,6 +74,8 @@ pub(crate) enum EntryKind {
     Tombstone,
     /// Bytes that the frame's kind explains; no key.
     Plain,
+    /// Every key from the key up to, and without, the value was taken away.
+    RangeTombstone,
 }
 
 impl EntryKind {
@@ -83,6 +85,7 @@ impl EntryKind {
             Self::PutUntil => 2,
             Self::Tombstone => 3,
             Self::Plain => 4,
+            Self::RangeTombstone => 5,
         }
     }
 
@@ -92,6 +95,7 @@ impl EntryKind {
             2 => Some(Self::PutUntil),
             3 => Some(Self::Tombstone),
             4 => Some(Self::Plain),
+            5 => Some(Self::RangeTombstone),
             _ => None,
         }
     }

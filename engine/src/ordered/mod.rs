@@ -1,0 +1,6 @@
+//! The ordered layout, in the tradition of LevelDB: a sorted memtable before sorted tables in levels.
+//!
+//! Called by the front door (`db`); calls `log`, `manifest` and the disk.
+
+mod key;
+mod range;
