@@ -3,12 +3,14 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 
 use keelstone_vfs::{Lock, Vfs};
 
 use crate::batch::{Batch, Write};
 use crate::error::Result;
-use crate::hash::{self, LogEntry, OpRef, RepairReport, Stats, Store, VerifyReport};
+use crate::hash::{self, RepairReport, Stats, Store, VerifyReport};
+use crate::journal::{self, Entrance, LogEntry, LogWalk, OpRef, State};
 use crate::options::{Durability, Layout, OpenMode, Options};
 use crate::record::{Entry as Record, EntryKind};
 
@@ -85,7 +87,14 @@ impl Db {
     /// what an interrupted creation had left may be gone.
     pub fn open(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         let durability = options.durability;
-        Ok(Self { store: hash::open(vfs, options)?, durability })
+        let (clock, started) = (Arc::clone(&options.clock), options.clock.ticks_us());
+        let store = match journal::enter(vfs, options)? {
+            Entrance::New(journal) => Store::create(journal)?,
+            Entrance::Store(journal, loaded) => Store::open(journal, loaded)?,
+        };
+        let us = clock.ticks_us().saturating_sub(started);
+        store.journal.counters.recovery_us.store(us, Ordering::Relaxed);
+        Ok(Self { store, durability })
     }
 
     /// Sets `key` to `value`, as durably as [`Options::durability`](crate::Options::durability) says.
@@ -174,7 +183,7 @@ impl Db {
     /// After a failed sync the store is read-only until it is opened again: what was buffered may be lost, what was
     /// acknowledged as durable is not.
     pub fn sync(&self) -> Result<()> {
-        self.store.sync()
+        self.store.journal.sync()
     }
 
     /// How many keys a scan now would return.
@@ -283,24 +292,24 @@ impl Db {
     /// What the store can do at the moment.
     #[must_use]
     pub fn health(&self) -> Health {
-        match self.store.state() {
-            hash::State::Healthy => Health::Healthy,
-            hash::State::OutOfSpace => Health::OutOfSpace,
-            hash::State::OpenedReadOnly | hash::State::SyncFailed => Health::ReadOnly,
-            hash::State::Closed => Health::Closed,
+        match self.store.journal.state() {
+            State::Healthy => Health::Healthy,
+            State::OutOfSpace => Health::OutOfSpace,
+            State::OpenedReadOnly | State::SyncFailed => Health::ReadOnly,
+            State::Closed => Health::Closed,
         }
     }
 
     /// The sequence of the last write.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.store.sequence()
+        self.store.journal.sequence()
     }
 
     /// The sequence up to which a power cut takes nothing back.
     #[must_use]
     pub fn durable_sequence(&self) -> u64 {
-        self.store.durable_sequence()
+        self.store.journal.durable_sequence()
     }
 
     /// The layout that the store has.
@@ -416,7 +425,7 @@ impl Iterator for Scan {
 
 /// Writes in the order of their sequences; it ends after the first error.
 pub struct LogReader {
-    walk: Option<hash::LogWalk>,
+    walk: Option<LogWalk>,
 }
 
 impl Iterator for LogReader {
@@ -437,7 +446,7 @@ impl Iterator for LogReader {
 /// # Errors
 /// `Locked`, `Storage`. A directory that is no store gets no lock's file.
 pub fn lock(vfs: &dyn Vfs, mode: OpenMode) -> Result<Option<Box<dyn Lock>>> {
-    hash::lock(vfs, mode)
+    journal::lock(vfs, mode)
 }
 
 /// Reads a store that nobody has open, every byte of it, and changes none.

@@ -19,8 +19,9 @@ impl Store {
         let snapshot = Arc::new(self.snapshot()?);
         let mut scan = snapshot.scan()?;
         let mut state = State::new(LAYOUT);
-        let time_ms = self.now_ms();
-        let mut rewriter = Rewriter::new(&**dest, seed, time_ms, self.options.segment_bytes);
+        let time_ms = self.journal.now_ms();
+        let mut rewriter =
+            Rewriter::new(&**dest, seed, time_ms, self.journal.options.segment_bytes);
         while scan.next(|entry| rewriter.push(&mut state, entry))?.is_some() {}
         rewriter.finish(&mut state)?;
         (state.mark_seq, state.mark_time_ms) = (snapshot.sequence(), time_ms);

@@ -6,31 +6,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use keelstone_vfs::File;
 use keelstone_vfs::lock::RwLock;
 
-use crate::codec::FileId;
-use crate::error::{Error, FileName, Result};
-use crate::manifest::LiveFile;
+use crate::error::{Error, Result};
+use crate::journal::LogFile;
 
-/// One log or segment of an open store.
+/// One log or segment of an open store, and what the index makes of its records.
 pub(crate) struct DataFile {
     pub(crate) slot: u16,
-    pub(crate) name: FileName,
-    pub(crate) number: u64,
-    pub(crate) age: u64,
-    pub(crate) id: FileId,
-    pub(crate) file: Arc<dyn File>,
-    pub(crate) first_seq: u64,
-    /// Where its frames end, for the active log as far as was applied.
-    pub(crate) end: AtomicU64,
-    pub(crate) last_seq: AtomicU64,
-    /// Nothing is appended any more, and the manifest says so.
-    pub(crate) closed: AtomicBool,
-    /// All its entries.
-    pub(crate) records: AtomicU64,
-    /// Bytes of all its entries.
-    pub(crate) entry_bytes: AtomicU64,
+    pub(crate) log: Arc<LogFile>,
     /// Bytes of the entries that the index points to.
     pub(crate) live_bytes: AtomicU64,
     /// Bytes of its tombstones.
@@ -40,47 +24,15 @@ pub(crate) struct DataFile {
 }
 
 impl DataFile {
-    pub(crate) fn new(slot: u16, live: &LiveFile, id: FileId, file: Arc<dyn File>) -> Self {
+    pub(crate) fn new(slot: u16, log: Arc<LogFile>) -> Self {
         let zero = || AtomicU64::new(0);
-        Self {
-            slot,
-            name: live.name(),
-            number: live.number,
-            age: live.age,
-            id,
-            file,
-            first_seq: live.first_seq,
-            end: zero(),
-            last_seq: AtomicU64::new(live.last_seq),
-            closed: AtomicBool::new(false),
-            records: zero(),
-            entry_bytes: zero(),
-            live_bytes: zero(),
-            tombstone_bytes: zero(),
-            retired: AtomicBool::new(false),
-        }
-    }
-
-    pub(crate) fn is_log(&self) -> bool {
-        matches!(self.name, FileName::Log(_))
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn end(&self) -> u64 {
-        self.end.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn last_seq(&self) -> u64 {
-        self.last_seq.load(Ordering::Acquire)
+        let (live_bytes, tombstone_bytes, retired) = (zero(), zero(), AtomicBool::new(false));
+        Self { slot, log, live_bytes, tombstone_bytes, retired }
     }
 
     /// An entry of `bytes` was written, or found at recovery.
     pub(crate) fn add_entry(&self, bytes: u64, tombstone: bool) {
-        self.records.fetch_add(1, Ordering::Relaxed);
-        self.entry_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.log.add_entries(1, bytes);
         if tombstone {
             self.tombstone_bytes.fetch_add(bytes, Ordering::Relaxed);
         }
@@ -144,7 +96,7 @@ impl Files {
         let mut files = Vec::new();
         for file in self.all() {
             if !file.retired.load(Ordering::Acquire) {
-                insert_ordered(&mut files, file, |file| file.number);
+                insert_ordered(&mut files, file, |file| file.log.number);
             }
         }
         files

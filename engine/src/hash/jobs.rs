@@ -13,10 +13,11 @@ use keelstone_vfs::Kind;
 
 use super::files::DataFile;
 use super::merge::Merge;
-use super::{State, Store, hint};
+use super::{Store, hint};
 use crate::codec::KeyHasher;
 use crate::error::{Error, FileName, Result};
 use crate::event::Event;
+use crate::journal::LogFile;
 use crate::lab::Bug;
 use crate::limits::STEP_BYTES;
 use crate::log::FrameReader;
@@ -65,7 +66,7 @@ impl Job {
     /// Runs at most one MiB of input and output; `false` when nothing is left to do. After an error the job has ended.
     pub(crate) fn step(&mut self) -> Result<bool> {
         let Some(work) = &mut self.work else { return Ok(false) };
-        let more = self.store.check_writable().and_then(|()| match work {
+        let more = self.store.journal.check_writable().and_then(|()| match work {
             Work::Seal(seal) => seal.step(&self.store),
             Work::Merge(merge) => merge.step(&self.store),
             Work::Remove(files) => self.store.remove_one(files),
@@ -92,7 +93,7 @@ impl Drop for Job {
 impl Store {
     /// A job that is due, if there is one.
     pub(crate) fn take_job(self: &Arc<Self>) -> Option<Job> {
-        if !matches!(self.state(), State::Healthy | State::OutOfSpace) {
+        if !self.journal.is_working() {
             return None;
         }
         let mut jobs = self.jobs.lock();
@@ -109,7 +110,7 @@ impl Store {
     /// Takes a job back; one that is not finished goes on where it stopped.
     pub(crate) fn give_back(&self, mut job: Job) {
         if let Some(work) = job.work.take() {
-            if self.check_writable().is_ok() {
+            if self.journal.check_writable().is_ok() {
                 self.jobs.lock().parked.push(work);
             } else {
                 self.end_work(work);
@@ -120,12 +121,7 @@ impl Store {
     /// A job is finished, failed or given up.
     fn end_work(&self, work: Work) {
         match work {
-            Work::Seal(seal) => {
-                self.jobs.lock().sealing = false;
-                if !seal.installed {
-                    self.writer.lock().to_seal.insert(0, seal.file);
-                }
-            }
+            Work::Seal(_) => self.jobs.lock().sealing = false,
             Work::Merge(mut merge) => {
                 merge.abandon(self);
                 self.jobs.lock().merging = false;
@@ -142,12 +138,10 @@ impl Store {
         if jobs.sealing {
             return None;
         }
-        let mut writer = self.writer.lock();
-        if writer.to_seal.is_empty() {
-            return None;
-        }
+        let writer = self.journal.writer.lock();
+        let first = writer.to_seal.first()?;
         jobs.sealing = true;
-        Some(Box::new(Seal::new(writer.to_seal.remove(0), self.hasher)))
+        Some(Box::new(Seal::new(Arc::clone(first), self.hasher)))
     }
 
     fn next_merge(&self, jobs: &mut Jobs) -> Option<Box<Merge>> {
@@ -171,17 +165,17 @@ impl Store {
 
     /// Whether a sync or a job is due.
     pub(crate) fn due(&self, now_ms: u64) -> bool {
-        self.check_writable().is_ok()
-            && (self.sync_due(&self.writer.lock(), now_ms) || self.job_due())
+        self.journal.check_writable().is_ok()
+            && (self.journal.sync_due(&self.journal.writer.lock(), now_ms) || self.job_due())
     }
 
     /// Whether a job is due.
     fn job_due(&self) -> bool {
-        if !matches!(self.state(), State::Healthy | State::OutOfSpace) {
+        if !self.journal.is_working() {
             return false;
         }
         let jobs = self.jobs.lock();
-        let seal = !jobs.sealing && !self.writer.lock().to_seal.is_empty();
+        let seal = !jobs.sealing && !self.journal.writer.lock().to_seal.is_empty();
         let free = |r: &Retired| !self.snapshots.any_below(r.before);
         let removal = !jobs.removing && jobs.retired.iter().any(free);
         let merge = !jobs.merging && jobs.pause_bytes == 0;
@@ -190,14 +184,14 @@ impl Store {
 
     /// One step of whatever is due; `true` while more is due.
     pub(crate) fn work(self: &Arc<Self>) -> Result<bool> {
-        self.check_writable()?;
-        let now = self.options.clock.now_ms();
+        self.journal.check_writable()?;
+        let now = self.journal.options.clock.now_ms();
         let (due, seq) = {
-            let writer = self.writer.lock();
-            (self.sync_due(&writer, now), writer.next_seq - 1)
+            let writer = self.journal.writer.lock();
+            (self.journal.sync_due(&writer, now), writer.next_seq - 1)
         };
         if due {
-            self.sync_through(seq)?;
+            self.journal.sync_through(seq)?;
         }
         let Some(mut job) = self.take_job() else { return Ok(false) };
         let stepped = job.step();
@@ -211,9 +205,9 @@ impl Store {
 
     /// Within a write: a step for every piece of data written, so that no store grows without end.
     pub(super) fn work_inline(self: &Arc<Self>) {
-        let pace = PACE_BYTES.min(self.options.segment_bytes / 16).max(1);
+        let pace = PACE_BYTES.min(self.journal.options.segment_bytes / 16).max(1);
         {
-            let mut writer = self.writer.lock();
+            let mut writer = self.journal.writer.lock();
             if writer.since_step < pace {
                 return;
             }
@@ -228,8 +222,8 @@ impl Store {
 
     /// After a failure, merges wait until a quarter of a segment was written.
     pub(super) fn work_failed(&self, error: Error) {
-        self.event(&Event::WorkFailed(error));
-        self.jobs.lock().pause_bytes = (self.options.segment_bytes / 4).max(1);
+        self.journal.event(&Event::WorkFailed(error));
+        self.jobs.lock().pause_bytes = (self.journal.options.segment_bytes / 4).max(1);
     }
 
     /// Lets merges begin at once again.
@@ -253,13 +247,13 @@ impl Store {
     /// Removes one file that nobody needs any more; `false` when none is left.
     fn remove_one(&self, files: &mut Vec<Retired>) -> Result<bool> {
         let Some(Retired { file, .. }) = files.last() else { return Ok(false) };
-        for name in [file.name, FileName::Hint(file.number)] {
+        for name in [file.log.name, FileName::Hint(file.log.number)] {
             // Crash: the manifest does not name the file any more; the next open removes it.
-            match self.vfs.remove(&format!("{name}")) {
-                Ok(()) => self.event(&Event::Removed { file: name }),
+            match self.journal.vfs.remove(&format!("{name}")) {
+                Ok(()) => self.journal.event(&Event::Removed { file: name }),
                 Err(error) if error.kind == Kind::NotFound => {
-                    if self.switches.on(Bug::InputsRemovedEarly) && name == file.name {
-                        self.event(&Event::Removed { file: name });
+                    if self.journal.switches.on(Bug::InputsRemovedEarly) && name == file.log.name {
+                        self.journal.event(&Event::Removed { file: name });
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -272,7 +266,7 @@ impl Store {
 
     /// Merges until nothing dead is left but what open snapshots may want.
     pub(crate) fn compact(self: &Arc<Self>) -> Result<()> {
-        self.check_writable()?;
+        self.journal.check_writable()?;
         self.end_pause();
         while self.work()? {}
         self.rotate_dead_log()?;
@@ -287,14 +281,20 @@ impl Store {
 
     /// Seals the active log if there is something dead in it.
     fn rotate_dead_log(&self) -> Result<()> {
-        let mut writer = self.writer.lock();
+        let mut writer = self.journal.writer.lock();
         let Some(active) = &writer.active else { return Ok(()) };
+        let number = active.file.number;
+        let live = self.files.live();
+        let Some(file) = live.iter().find(|file| file.log.number == number) else {
+            return Ok(());
+        };
         let load = |counter: &core::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let entries = load(&active.file.entry_bytes);
+        let entries = load(&file.log.entry_bytes);
         let horizon = self.dead_horizon();
-        let expired = horizon > 0 && self.expiries.expired_bytes(horizon, active.file.slot) > 0;
-        if entries != load(&active.file.live_bytes) || expired {
-            self.rotate(&mut writer)?;
+        let expired = horizon > 0 && self.expiries.expired_bytes(horizon, file.slot) > 0;
+        if entries != load(&file.live_bytes) || expired {
+            self.journal.rotate(&mut writer)?;
+            self.active_file(&writer, &mut self.hand.lock())?;
         }
         Ok(())
     }
@@ -322,9 +322,6 @@ impl Store {
                 stepped = seal.step(self);
             }
             self.jobs.lock().sealing = false;
-            if !seal.installed {
-                self.writer.lock().to_seal.insert(0, Arc::clone(&seal.file));
-            }
             stepped?;
         }
     }
@@ -332,11 +329,10 @@ impl Store {
 
 /// Reads a log that takes no more writes, writes its hint, and has the manifest call it sealed.
 pub(super) struct Seal {
-    file: Arc<DataFile>,
+    file: Arc<LogFile>,
     hasher: KeyHasher,
     state: SealState,
     time_ms: u64,
-    installed: bool,
 }
 
 enum SealState {
@@ -347,23 +343,28 @@ enum SealState {
 }
 
 impl Seal {
-    fn new(file: Arc<DataFile>, hasher: KeyHasher) -> Self {
+    fn new(file: Arc<LogFile>, hasher: KeyHasher) -> Self {
         let state = SealState::Reading(FILE_HEADER_BYTES as u64, hint::Collector::default());
-        Self { file, hasher, state, time_ms: 0, installed: false }
+        Self { file, hasher, state, time_ms: 0 }
     }
 
     fn step(&mut self, store: &Store) -> Result<bool> {
         match &mut self.state {
             SealState::Reading(offset, collector) => {
                 if *offset == FILE_HEADER_BYTES as u64 {
-                    store.sync_sealed(&self.file)?;
+                    store.journal.sync_sealed(&self.file)?;
                 }
                 let (hasher, time) = (self.hasher, &mut self.time_ms);
                 let done = collect(&self.file, offset, collector, hasher, time)?;
                 if done {
                     let items = core::mem::take(collector).finish(self.file.end(), self.time_ms);
                     let number = self.file.number;
-                    let writer = hint::HintWriter::begin(&*store.vfs, store.seed, number, items);
+                    let writer = hint::HintWriter::begin(
+                        &*store.journal.vfs,
+                        store.journal.seed,
+                        number,
+                        items,
+                    );
                     self.state = or_install(store, writer.map(SealState::Writing));
                 }
                 Ok(true)
@@ -385,13 +386,13 @@ impl Seal {
 
     fn install(&mut self, store: &Store) -> Result<()> {
         let (number, len, last_seq) = (self.file.number, self.file.end(), self.file.last_seq());
-        let mut writer = store.writer.lock();
+        let mut writer = store.journal.writer.lock();
         let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
         // Crash: before the edit the log is read again at open; after it, any defect in it is damage.
         let edit = Edit::Sealed { number, len, last_seq };
-        manifest.commit(&[edit]).map_err(|fault| store.settle(fault))?;
+        manifest.commit(&[edit]).map_err(|fault| store.journal.settle(fault))?;
         self.file.closed.store(true, Ordering::Release);
-        self.installed = true;
+        writer.to_seal.retain(|file| file.number != number);
         Ok(())
     }
 }
@@ -399,14 +400,14 @@ impl Seal {
 /// A hint that cannot be written is no reason to leave the log unsealed.
 fn or_install(store: &Store, next: Result<SealState>) -> SealState {
     next.unwrap_or_else(|error| {
-        store.event(&Event::WorkFailed(error));
+        store.journal.event(&Event::WorkFailed(error));
         SealState::Installing
     })
 }
 
 /// Reads up to one step of records; `true` at the end of the file.
 pub(super) fn collect(
-    file: &DataFile,
+    file: &LogFile,
     offset: &mut u64,
     collector: &mut hint::Collector,
     hasher: KeyHasher,

@@ -40,7 +40,7 @@ impl Store {
         key: &[u8],
         view: impl Fn(&Entry<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
-        self.check_open()?;
+        self.journal.check_open()?;
         let place = self.place(key);
         loop {
             let candidates = self.index.shard(place.shard).candidates(place.tag);
@@ -65,7 +65,7 @@ impl Store {
                 if entry.key != key {
                     return Ok(None);
                 }
-                if entry.expires_ms.is_some_and(|at| at <= self.now_ms()) {
+                if entry.expires_ms.is_some_and(|at| at <= self.journal.now_ms()) {
                     return Ok(Some(None));
                 }
                 Ok(Some(Some(view(entry)?)))
@@ -110,10 +110,10 @@ impl Store {
         view: impl FnOnce(&Entry<'_>) -> Result<R>,
     ) -> Result<R> {
         let offset = u64::from(loc.offset);
-        let count = file.file.read_at(buf, offset)?;
-        let entry = decode_entry(&buf[..count], file.id, offset).map_err(|what| {
+        let count = file.log.file.read_at(buf, offset)?;
+        let entry = decode_entry(&buf[..count], file.log.id, offset).map_err(|what| {
             let bytes = class_len(loc.class);
-            let error = corrupt(file.name, offset, bytes, what);
+            let error = corrupt(file.log.name, offset, bytes, what);
             self.damaged(error)
         })?;
         view(&entry)
@@ -121,7 +121,7 @@ impl Store {
 
     fn damaged(&self, error: Error) -> Error {
         if let Error::Corrupt(corruption) = error {
-            self.event(&crate::event::Event::Damaged(corruption));
+            self.journal.event(&crate::event::Event::Damaged(corruption));
         }
         error
     }
@@ -166,7 +166,7 @@ impl Store {
         let mut buf = Vec::new();
         buf.try_reserve_exact(19 + key.len())?;
         buf.resize(19 + key.len(), 0);
-        let count = file.file.read_at(&mut buf, u64::from(loc.offset))?;
+        let count = file.log.file.read_at(&mut buf, u64::from(loc.offset))?;
         Ok(head_of(&buf[..count], loc, key))
     }
 

@@ -11,14 +11,14 @@ use core::ops::Range;
 
 use keelstone_vfs::{Access, File, Kind, Vfs};
 
-use super::LAYOUT;
 use super::files::insert_ordered;
 use super::hint::HintReader;
-use super::open::take_lock;
 use super::rewrite::Rewriter;
 use super::verify::{VerifyReport, verify};
+use super::{LAYOUT, Store};
 use crate::codec::{FileId, KeyHasher};
 use crate::error::{Corruption, Damage, Error, FileName, Result};
+use crate::journal::{self, Entrance, take_lock};
 use crate::lab::Switches;
 use crate::limits::NUMBER_MAX;
 use crate::log::{FrameReader, Step, corrupt, next_header, read_exact, read_file_header};
@@ -107,7 +107,10 @@ pub(crate) fn repair(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairRepo
 /// A sound store: everything is kept.
 fn count_keys(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairReport> {
     let options = Options { mode: OpenMode::ReadOnly, ..options.clone() };
-    let store = super::open(Arc::clone(vfs), options)?;
+    let Entrance::Store(journal, loaded) = journal::enter(Arc::clone(vfs), options)? else {
+        return Err(Error::NoStore);
+    };
+    let store = Store::open(journal, loaded)?;
     let kept = store.index.len();
     store.close()?;
     Ok(RepairReport { kept, lost: Vec::new() })

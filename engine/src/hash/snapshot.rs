@@ -89,9 +89,9 @@ impl Drop for SnapshotHandle {
 impl Store {
     /// Holds the store as it is between two writes.
     pub(crate) fn snapshot(self: &Arc<Self>) -> Result<SnapshotHandle> {
-        self.check_open()?;
-        let time_ms = self.now_ms();
-        let writer = self.writer.lock();
+        self.journal.check_open()?;
+        let time_ms = self.journal.now_ms();
+        let writer = self.journal.writer.lock();
         let open = self.snapshots.add(writer.next_seq - 1, time_ms);
         drop(writer);
         Ok(SnapshotHandle { store: Arc::clone(self), open })
@@ -106,9 +106,9 @@ impl Store {
 
     /// Ends the oldest snapshots until what they keep fits the memory budget.
     pub(super) fn limit_undo(&self) {
-        while self.index.undo_bytes() > self.options.memory_budget {
+        while self.index.undo_bytes() > self.journal.options.memory_budget {
             let Some(oldest) = self.snapshots.oldest() else { return };
-            self.event(&Event::SnapshotEnded { sequence: oldest.seq });
+            self.journal.event(&Event::SnapshotEnded { sequence: oldest.seq });
             self.end_snapshot(&oldest);
         }
     }
@@ -120,7 +120,7 @@ impl SnapshotHandle {
     }
 
     fn check(&self) -> Result<()> {
-        self.store.check_open()?;
+        self.store.journal.check_open()?;
         if self.open.ended.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
     }
 

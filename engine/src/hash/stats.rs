@@ -8,28 +8,12 @@ use crate::error::Result;
 /// What happened since open.
 #[derive(Default)]
 pub(super) struct Counters {
-    pub(super) syncs: AtomicU64,
-    pub(super) sync_us: AtomicU64,
-    pub(super) rotations: AtomicU64,
     pub(super) merges: AtomicU64,
     pub(super) merge_us: AtomicU64,
     pub(super) merge_bytes_in: AtomicU64,
     pub(super) merge_bytes_out: AtomicU64,
-    pub(super) recoveries: AtomicU64,
-    pub(super) recovery_us: AtomicU64,
     pub(super) hints_used: AtomicU64,
     pub(super) files_scanned: AtomicU64,
-}
-
-impl Counters {
-    pub(super) fn sync(&self, us: u64) {
-        self.syncs.fetch_add(1, Ordering::Relaxed);
-        self.sync_us.fetch_add(us, Ordering::Relaxed);
-    }
-
-    pub(super) fn rotation(&self) {
-        self.rotations.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// What `Db::stats` reports.
@@ -116,51 +100,35 @@ impl Stats {
 impl Store {
     pub(crate) fn stats(&self) -> Result<Stats> {
         let keys = self.len()?;
-        let (files, disk_bytes) = self.disk_usage()?;
+        let (files, disk_bytes) = self.journal.disk_usage()?;
         let live = self.files.live();
-        let entry_bytes: u64 = live.iter().map(|f| f.entry_bytes.load(Ordering::Relaxed)).sum();
+        let entry_bytes: u64 = live.iter().map(|f| f.log.entry_bytes.load(Ordering::Relaxed)).sum();
         let live_bytes = self.live_bytes();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let c = &self.counters;
+        let (c, j) = (&self.counters, &self.journal.counters);
         Ok(Stats {
             keys,
             live_bytes,
             dead_bytes: entry_bytes.saturating_sub(live_bytes),
             disk_bytes,
             files,
-            sequence: self.sequence(),
-            durable_sequence: load(&self.durable_seq),
+            sequence: self.journal.sequence(),
+            durable_sequence: self.journal.durable_sequence(),
             segments: live.len() as u64,
             snapshots: self.snapshots.count(),
             index_bytes: self.index.bytes(),
             index_moves_max: self.index.moves_max(),
-            syncs: load(&c.syncs),
-            sync_us: load(&c.sync_us),
-            rotations: load(&c.rotations),
+            syncs: load(&j.syncs),
+            sync_us: load(&j.sync_us),
+            rotations: load(&j.rotations),
             merges: load(&c.merges),
             merge_us: load(&c.merge_us),
             merge_bytes_in: load(&c.merge_bytes_in),
             merge_bytes_out: load(&c.merge_bytes_out),
-            recoveries: load(&c.recoveries),
-            recovery_us: load(&c.recovery_us),
+            recoveries: load(&j.recoveries),
+            recovery_us: load(&j.recovery_us),
             hints_used: load(&c.hints_used),
             files_scanned: load(&c.files_scanned),
         })
-    }
-
-    /// Files of the store and their bytes; a file that goes away meanwhile does not count.
-    pub(super) fn disk_usage(&self) -> Result<(u64, u64)> {
-        let (mut files, mut bytes) = (0, 0);
-        for name in self.vfs.list("")? {
-            if crate::error::FileName::parse(&name).is_none() {
-                continue;
-            }
-            match self.vfs.open(&name, keelstone_vfs::Access::Read) {
-                Ok(file) => (files, bytes) = (files + 1, bytes + file.len()?),
-                Err(error) if error.kind == keelstone_vfs::Kind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok((files, bytes))
     }
 }

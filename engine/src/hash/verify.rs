@@ -6,11 +6,10 @@ use alloc::vec::Vec;
 use keelstone_vfs::{Access, File, Vfs};
 
 use super::hint::{Collector, HintReader, Item};
-use super::open::{Found, look, take_lock};
-use super::recover::{Disk, check_orphans, open_live, read_tails};
 use super::{LAYOUT, Store};
 use crate::codec::{FileId, KeyHasher};
 use crate::error::{Corruption, Damage, Error, FileName, Result};
+use crate::journal::{Disk, Found, check_orphans, look, open_live, read_tails, take_lock};
 use crate::log::{FrameReader, Step, next_header};
 use crate::manifest::{self, CURRENT_BYTES, Loaded, Slot, Status};
 use crate::options::OpenMode;
@@ -224,10 +223,10 @@ impl VerifyReport {
 impl Store {
     /// Reads every file as far as it was written when this began, while everybody goes on.
     pub(crate) fn verify(&self) -> Result<VerifyReport> {
-        self.check_open()?;
+        self.journal.check_open()?;
         let mut report = VerifyReport::default();
         let files = {
-            let writer = self.writer.lock();
+            let writer = self.journal.writer.lock();
             if let Some(manifest) = &writer.manifest {
                 report.files += 2;
                 report.bytes += CURRENT_BYTES as u64 + manifest.bytes();
@@ -236,7 +235,7 @@ impl Store {
         };
         for file in files {
             report.files += 1;
-            report.walk(&*file.file, file.name, file.id, file.end(), None)?;
+            report.walk(&*file.log.file, file.log.name, file.log.id, file.log.end(), None)?;
         }
         Ok(report)
     }

@@ -139,6 +139,11 @@ impl State {
         self.position(number).is_ok()
     }
 
+    /// The numbers of all live files, ascending.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.files.iter().map(|file| file.number).collect()
+    }
+
     fn close(&mut self, number: u64, status: Status, last_seq: u64) -> Result<(), Damage> {
         let at = self.position(number).map_err(|_| Damage::Kind)?;
         let file = &mut self.files[at];

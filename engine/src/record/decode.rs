@@ -129,7 +129,12 @@ fn decode_checked(bytes: &[u8], id: FileId, offset: u64, check: bool) -> Result<
     let head = ENTRY_BYTES + if expires_ms.is_some() { EXPIRY_BYTES } else { 0 };
     let value = bytes.get(head + key.len()..).ok_or(Defect::Length)?;
     let plain = kind == EntryKind::Plain;
-    if key.is_empty() != plain || (kind == EntryKind::Tombstone && !value.is_empty()) {
+    let fits = match kind {
+        EntryKind::Tombstone => value.is_empty(),
+        EntryKind::RangeTombstone => !value.is_empty(),
+        EntryKind::Put | EntryKind::PutUntil | EntryKind::Plain => true,
+    };
+    if key.is_empty() != plain || !fits {
         return Err(Defect::Kind);
     }
     let len = u32::try_from(bytes.len()).map_err(|_| Defect::Length)?;

@@ -96,6 +96,11 @@ impl FrameBuilder {
         self.buf.len()
     }
 
+    /// The frame that was finished last.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buf
+    }
+
     /// Entries so far.
     pub(crate) const fn count(&self) -> u32 {
         self.count

@@ -11,7 +11,7 @@ mod file_header;
 mod tests;
 
 pub(crate) use decode::{Entries, Entry, Header, decode_body, decode_entry, entry_len};
-pub(crate) use encode::FrameBuilder;
+pub(crate) use encode::{FrameBuilder, Placed};
 pub(crate) use file_header::{
     FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, FileKind, HeaderError,
 };

@@ -209,7 +209,9 @@ fn entries_that_cannot_be_are_refused_under_right_checksums() {
     assert_eq!(raw(3, 0, 0, b""), Err(Damage::Kind), "a tombstone without a key");
     assert_eq!(raw(3, 1, 1, b"kv"), Err(Damage::Kind), "a tombstone with a value");
     assert_eq!(raw(4, 1, 0, b"k"), Err(Damage::Kind), "plain bytes with a key");
-    for kind in [0, 5, 255] {
+    assert!(raw(5, 1, 1, b"kv").is_ok());
+    assert_eq!(raw(5, 1, 0, b"k"), Err(Damage::Kind), "a range tombstone without an end");
+    for kind in [0, 6, 255] {
         assert_eq!(raw(kind, 1, 1, b"kv"), Err(Damage::Kind), "kind={kind}");
     }
     assert_eq!(raw(1, 1, 2, b"kv"), Err(Damage::Length), "longer than the frame");

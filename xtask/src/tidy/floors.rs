@@ -32,6 +32,7 @@ const ROOMS: &[(&str, &str, u8, u8)] = &[
     ("engine", "record", 2, 0),
     ("engine", "log", 3, 0),
     ("engine", "manifest", 3, 1),
+    ("engine", "journal", 3, 2),
     ("engine", "hash", 4, 0),
     ("engine", "ordered", 4, 0),
     ("engine", "probe", 5, 0),

@@ -1,7 +1,6 @@
 //! The first half of a merge: records that must stay go into outputs, which are sealed and get their hints.
 
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
 
 use super::super::Store;
 use super::super::expiry::NEVER_MS;
@@ -29,10 +28,10 @@ impl Merge {
             self.phase = Phase::Finish(0);
             return Ok(());
         };
-        let end = file.end();
-        let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
+        let end = file.log.end();
+        let mut reader = FrameReader::new(&*file.log.file, file.log.id, end).seek(start);
         while reader.offset() < start + STEP_BYTES as u64 {
-            let Some((header, entries)) = reader.next_whole(file.name)? else {
+            let Some((header, entries)) = reader.next_whole(file.log.name)? else {
                 self.phase = Phase::Copy(input + 1, FILE_HEADER_BYTES as u64);
                 return Ok(());
             };
@@ -53,7 +52,7 @@ impl Merge {
         let place = store.index.place(hash);
         let offset = u32::try_from(entry.offset).map_err(|_| Error::OutOfSpace)?;
         let loc = Loc::new(file.slot, offset, entry.len);
-        let droppable = file.age <= self.older_than;
+        let droppable = file.log.age <= self.older_than;
         if entry.kind == EntryKind::Tombstone {
             if droppable || store.find(place, entry.key)?.is_some() {
                 return Ok(());
@@ -122,7 +121,7 @@ impl Merge {
         if !self.pending.is_empty() {
             return Ok(());
         }
-        let limit = store.options.segment_bytes;
+        let limit = store.journal.options.segment_bytes;
         let full = |output: &Output| {
             output.writer.end() > FILE_HEADER_BYTES as u64
                 && output.writer.end() + (bytes + FRAME_BYTES) as u64 > limit
@@ -136,14 +135,11 @@ impl Merge {
     }
 
     fn begin_output(&mut self, store: &Store) -> Result<()> {
-        let number = {
-            let mut writer = store.writer.lock();
-            writer.manifest.as_mut().ok_or(Error::Closed)?.take_number()?
-        };
-        let (kind, seed, age) = (FileKind::Segment, store.seed, self.age);
+        let number = store.journal.take_number()?;
+        let (kind, seed, age) = (FileKind::Segment, store.journal.seed, self.age);
         let header = FileHeader { kind, number, seed, age, first_seq: 0 };
         // Crash: a file that nothing names; the next open removes it.
-        let writer = LogWriter::create(&*store.vfs, FileName::Segment(number), &header, 0)?;
+        let writer = LogWriter::create(&*store.journal.vfs, FileName::Segment(number), &header, 0)?;
         let (seq, records, entry_bytes, tombstone_bytes) = (1, 0, 0, 0);
         let (collector, hint) = (Some(Collector::default()), None);
         self.outputs.push(Output {
@@ -165,7 +161,7 @@ impl Merge {
         }
         let index = u16::try_from(self.outputs.len() - 1).map_err(|_| Error::OutOfMemory)?;
         let Some(output) = self.outputs.last_mut() else { return Err(Error::Closed) };
-        let time_ms = store.time_ms.load(Ordering::Acquire);
+        let time_ms = store.journal.time_ms();
         let stamp = Stamp { kind: FrameKind::Carried, seq: output.seq, mark: 0, time_ms };
         output.seq += u64::from(self.frame.count());
         output.writer.append(self.frame.finish(&stamp))?;
@@ -221,18 +217,18 @@ impl Output {
             payload.extend_from_slice(&total.to_le_bytes());
         }
         frame.push(EntryKind::Plain, &[], &payload, 0)?;
-        let time_ms = store.time_ms.load(Ordering::Acquire);
+        let time_ms = store.journal.time_ms();
         let stamp = Stamp { kind: FrameKind::Footer, seq: self.seq, mark: 0, time_ms };
         self.writer.append(frame.finish(&stamp))?;
-        if !store.switches.on(Bug::MergeOutputNotSynced) {
+        if !store.journal.switches.on(Bug::MergeOutputNotSynced) {
             self.writer.ticket().sync()?;
         }
         let FileName::Segment(number) = self.writer.name() else { return Ok(()) };
         let items = collector.finish(self.writer.end(), time_ms);
-        match HintWriter::begin(&*store.vfs, store.seed, number, items) {
+        match HintWriter::begin(&*store.journal.vfs, store.journal.seed, number, items) {
             Ok(hint) => self.hint = Some(hint),
             // Why: a hint is advisory.
-            Err(error) => store.event(&Event::WorkFailed(error)),
+            Err(error) => store.journal.event(&Event::WorkFailed(error)),
         }
         Ok(())
     }

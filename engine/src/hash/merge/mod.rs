@@ -83,11 +83,12 @@ struct Move {
 impl Merge {
     /// `inputs` in the order of their ages.
     fn new(inputs: Vec<Arc<DataFile>>, all: &[Arc<DataFile>], started_us: u64) -> Self {
-        let age = inputs.iter().map(|file| file.age).max().unwrap_or(0);
-        let chosen = |file: &DataFile| inputs.iter().any(|input| input.number == file.number);
-        let others = all.iter().filter(|file| !chosen(file)).map(|file| file.age);
+        let age = inputs.iter().map(|file| file.log.age).max().unwrap_or(0);
+        let chosen =
+            |file: &DataFile| inputs.iter().any(|input| input.log.number == file.log.number);
+        let others = all.iter().filter(|file| !chosen(file)).map(|file| file.log.age);
         let older_than = others.min().unwrap_or(u64::MAX);
-        let bytes_in = inputs.iter().map(|file| file.end()).sum();
+        let bytes_in = inputs.iter().map(|file| file.log.end()).sum();
         Self {
             inputs,
             age,
@@ -124,7 +125,7 @@ impl Merge {
             let FileName::Segment(number) = output.writer.name() else { continue };
             for name in [FileName::Segment(number), FileName::Hint(number)] {
                 // Why: what cannot be removed now is removed at the next open.
-                let _left_for_open = store.vfs.remove(&format!("{name}"));
+                let _left_for_open = store.journal.vfs.remove(&format!("{name}"));
             }
         }
     }

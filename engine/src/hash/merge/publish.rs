@@ -11,6 +11,7 @@ use super::super::index::Loc;
 use super::{Merge, Move, Output, Phase};
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::journal::LogFile;
 use crate::lab::Bug;
 use crate::manifest::{Edit, Fault, Manifest, sync_root};
 
@@ -20,26 +21,27 @@ const STEP_MOVES: usize = 2048;
 impl Merge {
     /// Makes the outputs, instead of the inputs, what the manifest names.
     pub(super) fn publish(&mut self, store: &Store) -> Result<()> {
-        if !store.switches.on(Bug::ShadowsNotSynced) {
+        if !store.journal.switches.on(Bug::ShadowsNotSynced) {
             // Crash: nothing is published. What shadows a record that was dropped must not be lost after it.
-            let seq = store.sequence();
-            store.sync_through(seq)?;
+            let seq = store.journal.sequence();
+            store.journal.sync_through(seq)?;
         }
-        if !store.switches.on(Bug::OutputNamesNotSynced) {
+        if !store.journal.switches.on(Bug::OutputNamesNotSynced) {
             // Crash: nothing is published. What the manifest will name must be there.
-            sync_root(&*store.vfs, store.switches).map_err(|fault| store.settle(fault))?;
+            sync_root(&*store.journal.vfs, store.journal.switches)
+                .map_err(|fault| store.journal.settle(fault))?;
         }
-        if store.switches.on(Bug::InputsRemovedEarly) {
+        if store.journal.switches.on(Bug::InputsRemovedEarly) {
             for input in &self.inputs {
-                store.vfs.remove(&format!("{}", input.name))?;
+                store.journal.vfs.remove(&format!("{}", input.log.name))?;
             }
         }
         let mut edits: Vec<_> = self.outputs.iter().map(|o| Edit::File(o.live(self.age))).collect();
-        edits.extend(self.inputs.iter().map(|f| Edit::Removed { number: f.number }));
-        let mut writer = store.writer.lock();
+        edits.extend(self.inputs.iter().map(|f| Edit::Removed { number: f.log.number }));
+        let mut writer = store.journal.writer.lock();
         let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
         // Crash: before the edit the inputs hold, after it the outputs; the others are removed at the next open.
-        let committed = if store.switches.on(Bug::TombstonesGoFirst) {
+        let committed = if store.journal.switches.on(Bug::TombstonesGoFirst) {
             commit_one_by_one(manifest, &mut edits, self.outputs.len())
         } else {
             manifest.commit(&edits)
@@ -47,7 +49,7 @@ impl Merge {
         if let Err(fault) = committed {
             // Why: the edit may be in the file all the same, so the outputs must stay; the next open knows.
             self.outputs.clear();
-            return Err(store.settle(fault));
+            return Err(store.journal.settle(fault));
         }
         for output in &self.outputs {
             self.files.push(output.install(store, self.age)?);
@@ -69,13 +71,13 @@ impl Merge {
         store.counters.merge_bytes_in.fetch_add(self.bytes_in, Ordering::Relaxed);
         store.counters.merge_bytes_out.fetch_add(bytes_out, Ordering::Relaxed);
         let bytes_in = self.bytes_in;
-        store.event(&Event::Merged { inputs, outputs, bytes_in, bytes_out });
+        store.journal.event(&Event::Merged { inputs, outputs, bytes_in, bytes_out });
     }
 
     /// Lets a number of index entries point to the outputs.
     pub(super) fn move_some(&mut self, store: &Store) {
         // Why: a write looks up what it displaces and then displaces it; nothing may move in between.
-        let writer = store.writer.lock();
+        let writer = store.journal.writer.lock();
         let end = self.moves.len().min(self.moved + STEP_MOVES);
         for entry in &self.moves[self.moved..end] {
             self.move_one(store, entry);
@@ -83,7 +85,7 @@ impl Merge {
         drop(writer);
         self.moved = end;
         if end == self.moves.len() {
-            let us = store.options.clock.ticks_us().saturating_sub(self.started_us);
+            let us = store.journal.options.clock.ticks_us().saturating_sub(self.started_us);
             store.counters.merge_us.fetch_add(us, Ordering::Relaxed);
             for input in self.inputs.drain(..) {
                 store.retire(input);
@@ -125,12 +127,11 @@ impl Output {
     /// Makes the file one that the index can point into.
     fn install(&self, store: &Store, age: u64) -> Result<Arc<DataFile>> {
         let (live, file) = (self.live(age), Arc::clone(self.writer.file()));
-        let make = |slot| DataFile::new(slot, &live, self.writer.id(), file);
-        let file = store.files.add(make)?;
-        file.end.store(self.writer.end(), Ordering::Release);
-        file.closed.store(true, Ordering::Release);
-        file.records.store(self.records, Ordering::Relaxed);
-        file.entry_bytes.store(self.entry_bytes, Ordering::Relaxed);
+        let log = Arc::new(LogFile::new(&live, self.writer.id(), file));
+        log.end.store(self.writer.end(), Ordering::Release);
+        log.closed.store(true, Ordering::Release);
+        log.add_entries(self.records, self.entry_bytes);
+        let file = store.files.add(|slot| DataFile::new(slot, log))?;
         file.tombstone_bytes.store(self.tombstone_bytes, Ordering::Relaxed);
         Ok(file)
     }

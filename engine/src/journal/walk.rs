@@ -4,8 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::Store;
-use super::files::DataFile;
+use super::LogFile;
 use crate::batch::Write;
 use crate::error::{Error, Result};
 use crate::log::FrameReader;
@@ -27,26 +26,20 @@ pub struct LogEntry {
 
 /// A walk over the writes in their order, up to the last one there was when it began.
 pub(crate) struct LogWalk {
-    files: VecDeque<(Arc<DataFile>, u64)>,
+    files: VecDeque<(Arc<LogFile>, u64)>,
     offset: u64,
     from: u64,
     through: u64,
     ready: VecDeque<LogEntry>,
 }
 
-impl Store {
-    /// The writes from sequence `from` on.
-    pub(crate) fn log_from(&self, from: u64) -> Result<LogWalk> {
-        self.check_open()?;
+impl LogWalk {
+    /// The writes from sequence `from` up to `through`, out of `logs`, in the order of their numbers.
+    pub(crate) fn new(logs: Vec<Arc<LogFile>>, from: u64, through: u64) -> Result<Self> {
         let from = from.max(1);
-        let writer = self.writer.lock();
-        let through = writer.next_seq - 1;
-        let mut logs: Vec<_> = self.files.live();
-        logs.retain(|file| file.is_log() && file.last_seq() >= file.first_seq);
-        drop(writer);
         let mut files = VecDeque::new();
         let mut oldest = through + 1;
-        for file in logs.into_iter().rev() {
+        for file in logs.into_iter().rev().filter(|file| file.last_seq() >= file.first_seq) {
             if file.last_seq() + 1 != oldest {
                 break;
             }
@@ -61,11 +54,9 @@ impl Store {
             files.pop_front();
         }
         let (offset, ready) = (FILE_HEADER_BYTES as u64, VecDeque::new());
-        Ok(LogWalk { files, offset, from, through, ready })
+        Ok(Self { files, offset, from, through, ready })
     }
-}
 
-impl LogWalk {
     /// The next write, or `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<LogEntry>> {
         loop {
@@ -81,7 +72,7 @@ impl LogWalk {
     }
 
     /// Reads a piece of the file; `false` at its end.
-    fn read_piece(&mut self, file: &DataFile, end: u64) -> Result<bool> {
+    fn read_piece(&mut self, file: &LogFile, end: u64) -> Result<bool> {
         let start = self.offset;
         let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
         while reader.offset() < start + PIECE_BYTES {

@@ -4,9 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
-use super::files::DataFile;
 use super::write::{Active, Unsynced, Writer};
-use super::{State, Store};
+use super::{Journal, LogFile};
 use crate::error::{Error, FileName, Result};
 use crate::event::Event;
 use crate::lab::Bug;
@@ -17,9 +16,9 @@ use crate::record::{EntryKind, FILE_HEADER_BYTES, FileHeader, FileKind, FrameKin
 /// A clean close seals the log only if replaying it would take longer than this, in microseconds.
 const REPLAY_US_MAX: u64 = 50_000;
 
-impl Store {
+impl Journal {
     /// Makes sure that there is a log with room for `bytes`.
-    pub(super) fn make_room(&self, writer: &mut Writer, bytes: u64) -> Result<()> {
+    pub(crate) fn make_room(&self, writer: &mut Writer, bytes: u64) -> Result<()> {
         if writer.broken {
             return self.end_broken(writer);
         }
@@ -34,7 +33,7 @@ impl Store {
     }
 
     /// Seals the active log and begins another.
-    pub(super) fn rotate(&self, writer: &mut Writer) -> Result<()> {
+    pub(crate) fn rotate(&self, writer: &mut Writer) -> Result<()> {
         self.seal_active(writer)?;
         if writer.broken {
             return self.end_broken(writer);
@@ -43,7 +42,7 @@ impl Store {
     }
 
     /// Writes the footer of the active log; its bytes become durable with the next sync.
-    pub(super) fn seal_active(&self, writer: &mut Writer) -> Result<()> {
+    pub(crate) fn seal_active(&self, writer: &mut Writer) -> Result<()> {
         let time_ms = self.now_ms();
         let Writer { active, frame, next_seq, .. } = writer;
         let Some(active) = active else { return Ok(()) };
@@ -71,7 +70,7 @@ impl Store {
     fn hand_over(&self, writer: &mut Writer) {
         let Some(active) = writer.active.take() else { return };
         self.event(&Event::Sealed { file: active.file.name, bytes: active.log.end() });
-        self.counters.rotation();
+        self.counters.rotations.fetch_add(1, Ordering::Relaxed);
         writer
             .unsynced
             .push(Unsynced { ticket: active.log.ticket(), file: Arc::clone(&active.file) });
@@ -79,7 +78,7 @@ impl Store {
     }
 
     /// Creates a log and names it in the manifest, together with `edits`; nothing is written to it before that.
-    pub(super) fn begin_log(
+    pub(crate) fn begin_log(
         &self,
         writer: &mut Writer,
         edits: &[Edit],
@@ -106,8 +105,7 @@ impl Store {
         let (status, last_seq) = (Status::Begun, first_seq - 1);
         let live = LiveFile { kind, number, age, status, first_seq, last_seq };
         let file = Arc::clone(log.file());
-        let make = |slot| DataFile::new(slot, &live, log.id(), file);
-        let file = self.files.add(make).map_err(Fault::Write)?;
+        let file = Arc::new(LogFile::new(&live, log.id(), file));
         file.end.store(log.end(), Ordering::Release);
         (writer.active, writer.broken) = (Some(Active { log, file }), false);
         Ok(())
@@ -126,7 +124,7 @@ impl Store {
             older.ticket.sync().map_err(|error| self.settle(Fault::Sync(error)))?;
         }
         ticket.sync().map_err(|error| self.settle(Fault::Sync(error)))?;
-        let mut edits = self.sealed_edits(&file);
+        let mut edits = sealed_edits(writer);
         edits.push(Edit::Ended { number: file.number, offset, last_seq });
         // Crash: before the edit the torn frame is cut at recovery; after it, nobody looks there again.
         let begun = self.begin_log(writer, &edits);
@@ -140,34 +138,14 @@ impl Store {
         Ok(())
     }
 
-    /// The edits that call every log before `active` sealed: no closed file may stand behind one that is not.
-    fn sealed_edits(&self, active: &DataFile) -> Vec<Edit> {
-        let mut logs = self.files.live();
-        logs.retain(|f| f.is_log() && !f.is_closed() && f.number < active.number);
-        let edit = |f: &Arc<DataFile>| Edit::Sealed {
-            number: f.number,
-            len: f.end(),
-            last_seq: f.last_seq(),
-        };
-        logs.iter().map(edit).collect()
+    /// Whether replaying the active log would take longer than a close may leave to the next open.
+    pub(crate) fn is_slow_to_replay(writer: &Writer) -> bool {
+        !writer.broken && replay_us(writer) > REPLAY_US_MAX
     }
 
-    /// Syncs, seals what would be slow to replay, and writes the mark of a clean close.
-    pub(super) fn close_clean(&self) -> Result<()> {
-        self.drop_jobs();
-        if self.durable_sync || self.state() == State::Healthy {
-            let seq = self.sequence();
-            self.sync_through(seq)?;
-        }
-        let mut writer = self.writer.lock();
-        if replay_us(&writer) > REPLAY_US_MAX && !writer.broken {
-            self.seal_active(&mut writer)?;
-            drop(writer);
-            self.sync_through(u64::MAX)?;
-            self.finish_seals()?;
-            writer = self.writer.lock();
-        }
-        let (seq, time_ms) = (writer.next_seq - 1, self.time_ms.load(Ordering::Acquire));
+    /// Writes the mark of a clean close, after everything was synced.
+    pub(crate) fn mark_clean(&self, writer: &mut Writer) -> Result<()> {
+        let (seq, time_ms) = (writer.next_seq - 1, self.time_ms());
         let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
         let marked = manifest.state().mark_seq >= seq;
         if marked || !self.durable_sync {
@@ -176,6 +154,17 @@ impl Store {
         // Crash: without the mark the tail of the log counts as torn where it is damaged, as after any crash.
         manifest.commit(&[Edit::Mark { seq, time_ms }]).map_err(|fault| self.settle(fault))
     }
+}
+
+/// The edits that call every log before the active one sealed: no closed file may stand behind one that is not.
+fn sealed_edits(writer: &Writer) -> Vec<Edit> {
+    let open = writer.to_seal.iter().filter(|file| !file.is_closed());
+    let edit = |file: &Arc<LogFile>| Edit::Sealed {
+        number: file.number,
+        len: file.end(),
+        last_seq: file.last_seq(),
+    };
+    open.map(edit).collect()
 }
 
 /// How long reading the active log again would take, roughly: measured 2 ns a byte and 200 ns a record.

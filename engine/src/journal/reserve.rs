@@ -4,15 +4,15 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{Access, Kind, SyncMode};
 
-use super::{State, Store};
-use crate::error::Result;
+use super::{Journal, State};
+use crate::error::{Error, Result};
 use crate::event::Event;
 
 const NAME: &str = "RESERVE";
 /// How much is written at once.
 const PIECE: usize = 64 << 10;
 
-impl Store {
+impl Journal {
     /// The disk is full: gives the reserve up, so that deletes, merges and the manifest have room.
     pub(super) fn out_of_space(&self) {
         if self.state() != State::Healthy {
@@ -39,8 +39,19 @@ impl Store {
         }
     }
 
+    /// Builds the reserve; a full disk is a state to open in, not a reason to refuse.
+    pub(crate) fn begin_reserve(&self) {
+        if let Err(error) = self.build_reserve() {
+            if error == Error::OutOfSpace {
+                self.out_of_space();
+            } else {
+                self.event(&Event::WorkFailed(error));
+            }
+        }
+    }
+
     /// Writes the reserve if it is not whole. After an error it is gone.
-    pub(super) fn build_reserve(&self) -> Result<()> {
+    fn build_reserve(&self) -> Result<()> {
         let bytes = self.options.reserve_bytes;
         if bytes == 0 {
             return Ok(());

@@ -3,9 +3,8 @@
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
-use super::Store;
-use super::files::DataFile;
 use super::write::{SinceSync, Unsynced};
+use super::{Journal, LogFile};
 use crate::error::Result;
 use crate::lab::Bug;
 use crate::log::Ticket;
@@ -13,12 +12,12 @@ use crate::manifest::Fault;
 
 /// What one round of syncs covers.
 struct Round {
-    older: Vec<(u16, Ticket)>,
-    active: Option<(u16, Ticket)>,
+    older: Vec<(u64, Ticket)>,
+    active: Option<(u64, Ticket)>,
     through: u64,
 }
 
-impl Store {
+impl Journal {
     /// Makes every write that has returned durable.
     pub(crate) fn sync(&self) -> Result<()> {
         self.check_writable()?;
@@ -29,7 +28,7 @@ impl Store {
     /// Makes every sequence up to `seq` durable, in every file.
     ///
     /// Whoever waits for another's sync finds its own writes covered by it: that is the group commit.
-    pub(super) fn sync_through(&self, seq: u64) -> Result<()> {
+    pub(crate) fn sync_through(&self, seq: u64) -> Result<()> {
         let _one_at_a_time = self.syncer.lock();
         self.check_writable()?;
         if self.durable_sync && self.durable_seq.load(Ordering::Acquire) >= seq {
@@ -41,22 +40,24 @@ impl Store {
             // Invariant: a failed sync is never tried again; the state makes every later write fail.
             return Err(self.settle(Fault::Sync(error)));
         }
-        self.counters.sync(self.options.clock.ticks_us().saturating_sub(started));
+        let us = self.options.clock.ticks_us().saturating_sub(started);
+        self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        self.counters.sync_us.fetch_add(us, Ordering::Relaxed);
         self.end_round(&round);
         Ok(())
     }
 
     /// Makes a log durable that takes no more writes, its footer included: no sequence stands for that.
-    pub(super) fn sync_sealed(&self, file: &DataFile) -> Result<()> {
-        let waits = self.writer.lock().unsynced.iter().any(|u| u.file.slot == file.slot);
+    pub(crate) fn sync_sealed(&self, file: &LogFile) -> Result<()> {
+        let waits = self.writer.lock().unsynced.iter().any(|u| u.file.number == file.number);
         if waits { self.sync_through(u64::MAX) } else { Ok(()) }
     }
 
     fn begin_round(&self) -> Round {
         let mut writer = self.writer.lock();
-        let ticket = |u: &Unsynced| (u.file.slot, u.ticket.clone());
+        let ticket = |u: &Unsynced| (u.file.number, u.ticket.clone());
         let older = writer.unsynced.iter().map(ticket).collect();
-        let active = writer.active.as_ref().map(|a| (a.file.slot, a.log.ticket()));
+        let active = writer.active.as_ref().map(|a| (a.file.number, a.log.ticket()));
         writer.since_sync = SinceSync::default();
         Round { older, active, through: writer.next_seq - 1 }
     }
@@ -78,10 +79,10 @@ impl Store {
 
     fn end_round(&self, round: &Round) {
         let mut writer = self.writer.lock();
-        let done = |slot: u16| round.older.iter().any(|(s, _)| *s == slot);
-        writer.unsynced.retain(|u| !done(u.file.slot));
-        if let (Some(active), Some((slot, ticket))) = (&mut writer.active, &round.active)
-            && active.file.slot == *slot
+        let done = |number: u64| round.older.iter().any(|(n, _)| *n == number);
+        writer.unsynced.retain(|u| !done(u.file.number));
+        if let (Some(active), Some((number, ticket))) = (&mut writer.active, &round.active)
+            && active.file.number == *number
         {
             active.log.synced(ticket);
         }
