@@ -226,7 +226,10 @@ impl Store {
             let Some(parsed) = FileName::parse(&name) else { continue };
             let keep = match parsed {
                 FileName::Manifest(number) => Some(number) == manifest,
-                FileName::Log(n) | FileName::Segment(n) | FileName::Hint(n) => is_live(n),
+                FileName::Log(n)
+                | FileName::Segment(n)
+                | FileName::Hint(n)
+                | FileName::Table(n) => is_live(n),
                 FileName::Current | FileName::Lock | FileName::Reserve => true,
             };
             if keep {
