@@ -251,6 +251,8 @@ pub enum FileName {
     Segment(u64),
     /// `NNNNNN.hint`: where the records of log or segment NNNNNN are.
     Hint(u64),
+    /// `NNNNNN.table`: keys in order, with what they hold.
+    Table(u64),
 }
 
 impl fmt::Display for FileName {
@@ -263,6 +265,7 @@ impl fmt::Display for FileName {
             Self::Log(n) => write!(f, "{n:06}.log"),
             Self::Segment(n) => write!(f, "{n:06}.seg"),
             Self::Hint(n) => write!(f, "{n:06}.hint"),
+            Self::Table(n) => write!(f, "{n:06}.table"),
         }
     }
 }
@@ -289,6 +292,7 @@ impl FileName {
             "log" => Some(Self::Log(number)),
             "seg" => Some(Self::Segment(number)),
             "hint" => Some(Self::Hint(number)),
+            "table" => Some(Self::Table(number)),
             _ => None,
         }
     }
@@ -297,7 +301,11 @@ impl FileName {
     #[must_use]
     pub const fn number(self) -> Option<u64> {
         match self {
-            Self::Manifest(n) | Self::Log(n) | Self::Segment(n) | Self::Hint(n) => Some(n),
+            Self::Manifest(n)
+            | Self::Log(n)
+            | Self::Segment(n)
+            | Self::Hint(n)
+            | Self::Table(n) => Some(n),
             Self::Current | Self::Lock | Self::Reserve => None,
         }
     }

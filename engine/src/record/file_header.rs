@@ -16,6 +16,7 @@ pub(crate) enum FileKind {
     Log,
     Segment,
     Hint,
+    Table,
 }
 
 impl FileKind {
@@ -25,6 +26,7 @@ impl FileKind {
             Self::Log => 2,
             Self::Segment => 3,
             Self::Hint => 4,
+            Self::Table => 5,
         }
     }
 
@@ -34,6 +36,7 @@ impl FileKind {
             2 => Some(Self::Log),
             3 => Some(Self::Segment),
             4 => Some(Self::Hint),
+            5 => Some(Self::Table),
             _ => None,
         }
     }

@@ -304,7 +304,9 @@ const FILE: FileHeader =
 
 #[test]
 fn file_headers_of_every_kind_come_back() {
-    for kind in [FileKind::Manifest, FileKind::Log, FileKind::Segment, FileKind::Hint] {
+    for kind in
+        [FileKind::Manifest, FileKind::Log, FileKind::Segment, FileKind::Hint, FileKind::Table]
+    {
         for number in [0, 1, u64::MAX] {
             let seed = u128::MAX - u128::from(number);
             let header = FileHeader { kind, number, seed, age: number, first_seq: number };

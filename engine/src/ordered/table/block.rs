@@ -1,0 +1,407 @@
+//! One block: entries in order, each key stored without what it shares with the key before it. Pure.
+//!
+//! Called by the writer, which builds blocks, and by the reader and its cursor, which walk them; docs/format.md,
+//! section 10.2. Data, index and range tombstones are stored in blocks of this one form.
+//! Promise: whatever the bytes are, a walk ends, and what cannot be read is an error that names the block.
+//! Never: reads a file, checks a checksum.
+
+use alloc::vec::Vec;
+use core::ops::Deref;
+
+use super::format::{put_varint, varint};
+use crate::error::{Damage, Error, FileName, Invalid, Result};
+use crate::limits;
+use crate::log::corrupt;
+use crate::order::KeyOrder;
+use crate::ordered::key::{Item, compare};
+use crate::record::EntryKind;
+
+/// The most bytes that an entry has besides its key and value, with its restart point.
+pub(super) const ENTRY_OVERHEAD_MAX: usize = 3 + 3 + 5 + 1 + 10 + 8 + 4;
+
+// On disk: the kinds of entries, as in logs.
+const fn kind_byte(kind: EntryKind) -> u8 {
+    match kind {
+        EntryKind::Put => 1,
+        EntryKind::PutUntil => 2,
+        EntryKind::Tombstone => 3,
+        EntryKind::Plain => 4,
+        EntryKind::RangeTombstone => 5,
+    }
+}
+
+const fn kind_of(byte: u8) -> Option<EntryKind> {
+    match byte {
+        1 => Some(EntryKind::Put),
+        2 => Some(EntryKind::PutUntil),
+        3 => Some(EntryKind::Tombstone),
+        5 => Some(EntryKind::RangeTombstone),
+        _ => None,
+    }
+}
+
+/// Builds blocks, one after another, in one buffer that keeps its memory.
+pub(super) struct BlockBuilder {
+    buf: Vec<u8>,
+    restarts: Vec<u32>,
+    key: Vec<u8>,
+    interval: usize,
+    /// Entries since the last restart point.
+    run: usize,
+}
+
+impl BlockBuilder {
+    /// Stores every `interval`-th key whole.
+    pub(super) fn new(interval: usize) -> Self {
+        let (buf, restarts, key) = (Vec::new(), Vec::new(), Vec::new());
+        Self { buf, restarts, key, interval: interval.max(1), run: 0 }
+    }
+
+    /// Adds an entry behind the others.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; `Invalid` if a length breaks a limit of the store.
+    pub(super) fn add(&mut self, item: &Item<'_>) -> Result<()> {
+        let (key, value) = (item.key, item.value);
+        if key.len() > limits::KEY_BYTES_MAX {
+            let (bytes, max) = (key.len(), limits::KEY_BYTES_MAX);
+            return Err(Error::Invalid(Invalid::KeyTooLong { bytes, max }));
+        }
+        let at = self.buf.len();
+        let restart = match u32::try_from(at) {
+            Ok(restart) if value.len() <= limits::VALUE_BYTES_LIMIT => restart,
+            _ => {
+                let (bytes, max) = (value.len(), limits::VALUE_BYTES_LIMIT);
+                return Err(Error::Invalid(Invalid::ValueTooLong { bytes, max }));
+            }
+        };
+        self.buf.try_reserve(ENTRY_OVERHEAD_MAX + key.len() + value.len())?;
+        self.key.try_reserve(key.len())?;
+        let shared = if self.run == 0 { 0 } else { common(&self.key, key) };
+        if self.run == 0 {
+            self.restarts.try_reserve(1)?;
+            self.restarts.push(restart);
+        }
+        self.run = if self.run + 1 == self.interval { 0 } else { self.run + 1 };
+        put_varint(&mut self.buf, shared as u64);
+        put_varint(&mut self.buf, (key.len() - shared) as u64);
+        put_varint(&mut self.buf, value.len() as u64);
+        self.buf.push(kind_byte(item.kind));
+        // On disk: one more than the sequence, so that the place before all versions of a key takes one byte.
+        put_varint(&mut self.buf, item.seq.wrapping_add(1));
+        if item.kind == EntryKind::PutUntil {
+            self.buf.extend_from_slice(&item.expires_ms.to_le_bytes());
+        }
+        self.buf.extend_from_slice(&key[shared..]);
+        self.buf.extend_from_slice(value);
+        self.key.truncate(shared);
+        self.key.extend_from_slice(&key[shared..]);
+        Ok(())
+    }
+
+    /// Bytes that the block has so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.buf.len() + 4 * (self.restarts.len() + 1)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.restarts.is_empty()
+    }
+
+    /// Adds the restart points and gives the payload; `clear` before the next block.
+    pub(super) fn finish(&mut self) -> Result<&[u8]> {
+        self.buf.try_reserve(4 * (self.restarts.len() + 1))?;
+        for restart in &self.restarts {
+            self.buf.extend_from_slice(&restart.to_le_bytes());
+        }
+        let count = u32::try_from(self.restarts.len()).unwrap_or(u32::MAX);
+        self.buf.extend_from_slice(&count.to_le_bytes());
+        Ok(&self.buf)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.buf.clear();
+        self.restarts.clear();
+        self.run = 0;
+    }
+}
+
+/// How many bytes two keys have in common at their beginning.
+pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
+    let (words_a, words_b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+    let mut at = 0;
+    for (x, y) in words_a.iter().zip(words_b) {
+        let differ = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+        if differ != 0 {
+            return at + (differ.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
+}
+
+/// The payload of a block in memory, and where it came from.
+#[derive(Debug)]
+pub(crate) struct Block {
+    bytes: Vec<u8>,
+    /// Where the entries end and the restart points begin.
+    end: usize,
+    restarts: usize,
+    name: FileName,
+    offset: u64,
+}
+
+/// Where the parts of one entry are.
+struct Parts {
+    shared: usize,
+    key_at: usize,
+    value_at: usize,
+    end: usize,
+    kind: EntryKind,
+    seq: u64,
+    expires_ms: u64,
+}
+
+impl Block {
+    /// Takes the payload of the block at `offset` of the file `name`, whose checksum was right.
+    pub(super) fn parse(bytes: Vec<u8>, name: FileName, offset: u64) -> Result<Self> {
+        let mut block = Self { bytes, end: 0, restarts: 0, name, offset };
+        block.locate().ok_or(block.damaged(Damage::Length))?;
+        Ok(block)
+    }
+
+    /// Finds the restart points. Invariant from here on: the first is 0, they ascend, all are before `end`.
+    fn locate(&mut self) -> Option<()> {
+        let (rest, count) = self.bytes.split_last_chunk::<4>()?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+        self.end = rest.len().checked_sub(count.checked_mul(4)?)?;
+        self.restarts = count;
+        let mut next = 0;
+        for restart in self.bytes[self.end..].as_chunks::<4>().0.iter().take(count) {
+            let restart = usize::try_from(u32::from_le_bytes(*restart)).ok()?;
+            let fits = if next == 0 { restart == 0 } else { restart >= next };
+            if !fits || restart >= self.end {
+                return None;
+            }
+            next = restart + 1;
+        }
+        (count > 0 || self.end == 0).then_some(())
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + size_of::<Self>()
+    }
+
+    fn damaged(&self, what: Damage) -> Error {
+        corrupt(self.name, self.offset, self.bytes.len() as u64, what)
+    }
+
+    #[inline]
+    fn restart(&self, index: usize) -> usize {
+        let at = self.end + 4 * index;
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(&self.bytes[at..at + 4]);
+        u32::from_le_bytes(bytes) as usize
+    }
+
+    /// How many restart points are before `at`.
+    fn restarts_before(&self, at: usize) -> usize {
+        let (mut low, mut high) = (0, self.restarts);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.restart(middle) < at { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    #[inline]
+    fn parts(&self, at: usize) -> Result<Parts> {
+        match self.read_parts(at) {
+            Some(parts) => Ok(parts),
+            None => Err(self.damaged(Damage::Length)),
+        }
+    }
+
+    #[inline]
+    fn read_parts(&self, mut at: usize) -> Option<Parts> {
+        let bytes = &self.bytes[..self.end];
+        let shared = usize::try_from(varint(bytes, &mut at)?).ok()?;
+        let key_len = usize::try_from(varint(bytes, &mut at)?).ok()?;
+        let value_len = usize::try_from(varint(bytes, &mut at)?).ok()?;
+        let kind = kind_of(*bytes.get(at)?)?;
+        at += 1;
+        let seq = varint(bytes, &mut at)?.wrapping_sub(1);
+        let mut expires_ms = 0;
+        if kind == EntryKind::PutUntil {
+            expires_ms = u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?);
+            at += 8;
+        }
+        let value_at = at.checked_add(key_len)?;
+        let end = value_at.checked_add(value_len)?;
+        let long = shared > limits::KEY_BYTES_MAX || key_len > limits::KEY_BYTES_MAX;
+        if end > bytes.len() || long || shared + key_len > limits::KEY_BYTES_MAX {
+            return None;
+        }
+        Some(Parts { shared, key_at: at, value_at, end, kind, seq, expires_ms })
+    }
+}
+
+/// A walk over the entries of one block; it stands on an entry or on none.
+pub(super) struct BlockCursor<B> {
+    block: B,
+    /// The whole key of the entry that was read last.
+    key: Vec<u8>,
+    at: usize,
+    next: usize,
+    value: (usize, usize),
+    kind: EntryKind,
+    seq: u64,
+    expires_ms: u64,
+    on: bool,
+}
+
+impl<B: Deref<Target = Block>> BlockCursor<B> {
+    pub(super) fn new(block: B) -> Self {
+        Self::with_key(block, Vec::new())
+    }
+
+    /// Uses the memory of `key`.
+    pub(super) fn with_key(block: B, key: Vec<u8>) -> Self {
+        let (value, kind) = ((0, 0), EntryKind::Put);
+        Self { block, key, at: 0, next: 0, value, kind, seq: 0, expires_ms: 0, on: false }
+    }
+
+    pub(super) fn into_key(self) -> Vec<u8> {
+        self.key
+    }
+
+    /// Goes over to another block and stands on none of its entries.
+    pub(super) fn enter(&mut self, block: B) {
+        self.block = block;
+        self.on = false;
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.on = false;
+    }
+
+    pub(super) const fn is_on(&self) -> bool {
+        self.on
+    }
+
+    #[inline]
+    pub(super) fn item(&self) -> Option<Item<'_>> {
+        let value = &self.block.bytes[self.value.0..self.value.1];
+        let (kind, seq, expires_ms) = (self.kind, self.seq, self.expires_ms);
+        self.on.then_some(Item { key: &self.key, seq, kind, value, expires_ms })
+    }
+
+    /// An error that says that the entry it stands on cannot be right.
+    pub(super) fn damaged(&self, what: Damage) -> Error {
+        self.block.damaged(what)
+    }
+
+    /// Reads the entry at `next`; the key before it is in `key`.
+    #[inline]
+    fn step(&mut self) -> Result<()> {
+        self.on = false;
+        let parts = self.block.parts(self.next)?;
+        if parts.shared > self.key.len() {
+            return Err(self.damaged(Damage::Length));
+        }
+        let tail = &self.block.bytes[parts.key_at..parts.value_at];
+        self.key.truncate(parts.shared);
+        self.key.try_reserve(tail.len())?;
+        self.key.extend_from_slice(tail);
+        (self.at, self.next) = (self.next, parts.end);
+        self.value = (parts.value_at, parts.end);
+        (self.kind, self.seq, self.expires_ms) = (parts.kind, parts.seq, parts.expires_ms);
+        self.on = true;
+        Ok(())
+    }
+
+    fn rewind(&mut self, restart: usize) {
+        self.on = false;
+        self.key.clear();
+        self.next = if self.block.restarts == 0 { 0 } else { self.block.restart(restart) };
+    }
+
+    pub(super) fn seek_first(&mut self) -> Result<()> {
+        self.rewind(0);
+        self.next()
+    }
+
+    pub(super) fn seek_last(&mut self) -> Result<()> {
+        self.before(self.block.end)
+    }
+
+    /// Goes to the next entry, or to none.
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<()> {
+        if self.next < self.block.end {
+            return self.step();
+        }
+        self.on = false;
+        Ok(())
+    }
+
+    /// Goes to the entry before this one, or to none.
+    pub(super) fn prev(&mut self) -> Result<()> {
+        self.before(self.at)
+    }
+
+    /// Goes to the entry that ends at `end`: from the last restart point before it on.
+    fn before(&mut self, end: usize) -> Result<()> {
+        let restart = self.block.restarts_before(end);
+        self.rewind(restart.saturating_sub(1));
+        while self.next < end {
+            self.step()?;
+        }
+        if self.next == end {
+            return Ok(());
+        }
+        self.on = false;
+        Err(self.damaged(Damage::Length))
+    }
+
+    /// Goes to the first entry whose place is not `less`, which holds for a beginning of the block.
+    #[inline]
+    fn seek_where(&mut self, less: impl Fn((&[u8], u64)) -> bool) -> Result<()> {
+        let (mut low, mut high) = (0, self.block.restarts);
+        while low < high {
+            let middle = low.midpoint(high);
+            let parts = self.block.parts(self.block.restart(middle))?;
+            if parts.shared != 0 {
+                return Err(self.damaged(Damage::Length));
+            }
+            let key = &self.block.bytes[parts.key_at..parts.value_at];
+            if less((key, parts.seq)) { low = middle + 1 } else { high = middle }
+        }
+        self.rewind(low.saturating_sub(1));
+        self.next()?;
+        while self.on && less((&self.key, self.seq)) {
+            self.next()?;
+        }
+        Ok(())
+    }
+
+    /// Goes to the first entry at or after `place`, or to none.
+    pub(super) fn seek(&mut self, order: &KeyOrder, place: (&[u8], u64)) -> Result<()> {
+        self.on = false;
+        self.seek_where(|at| compare(order, at, place).is_lt())
+    }
+
+    /// Goes to the last entry before `place`, or to none.
+    pub(super) fn seek_before(&mut self, order: &KeyOrder, place: (&[u8], u64)) -> Result<()> {
+        self.seek(order, place)?;
+        if self.on { self.prev() } else { self.seek_last() }
+    }
+
+    /// Goes to the last entry at or before `place`, or to none.
+    pub(super) fn seek_floor(&mut self, order: &KeyOrder, place: (&[u8], u64)) -> Result<()> {
+        self.on = false;
+        self.seek_where(|at| compare(order, at, place).is_le())?;
+        if self.on { self.prev() } else { self.seek_last() }
+    }
+}

@@ -1,0 +1,332 @@
+//! The bytes of a table around its entries: numbers, handles, sealed blocks, properties, footer. Pure.
+//!
+//! Called by the writer and the reader; docs/format.md, section 10.
+//! Promise: what opens was sealed for this file and this offset; a length is checked before memory is taken for it.
+
+use alloc::vec::Vec;
+
+use super::TableMeta;
+use crate::codec::{FileId, Reader};
+use crate::error::{Damage, Error};
+
+/// Bytes of a block behind its payload: how it is compressed, and its checksum.
+pub(super) const TRAILER_BYTES: usize = 5;
+/// Bytes of the footer: five handles, magic, checksum.
+pub(super) const FOOTER_BYTES: usize = 5 * 12 + 8 + 4;
+// On disk: the last bytes of every table but four.
+const MAGIC: [u8; 8] = *b"KEELTABL";
+// On disk: what the first byte of a trailer says.
+const STORED: u8 = 0;
+const LZ4: u8 = 1;
+/// The most bytes into which one byte of lz4 can grow: a longer length is a lie.
+const LZ4_GROWTH_MAX: usize = 255;
+
+/// Appends a number: seven bits in each byte, the lowest first, the top bit set in all but the last.
+#[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+pub(super) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Reads a number at `at` and goes behind it.
+#[inline]
+pub(super) fn varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let first = *bytes.get(*at)?;
+    *at += 1;
+    if first < 0x80 { Some(u64::from(first)) } else { long_varint(bytes, at, first) }
+}
+
+fn long_varint(bytes: &[u8], at: &mut usize, first: u8) -> Option<u64> {
+    let mut number = u64::from(first & 0x7f);
+    for shift in (7..64).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        if shift == 63 && byte > 1 {
+            return None;
+        }
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+/// Where a block is, its trailer included; a length of 0 stands for no block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Handle {
+    pub(super) offset: u64,
+    pub(super) len: u32,
+}
+
+impl Handle {
+    /// The bytes that stand for it in an index.
+    pub(super) fn encode(self, out: &mut Vec<u8>) {
+        put_varint(out, self.offset);
+        put_varint(out, u64::from(self.len));
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut at = 0;
+        let offset = varint(bytes, &mut at)?;
+        let len = u32::try_from(varint(bytes, &mut at)?).ok()?;
+        (at == bytes.len()).then_some(Self { offset, len })
+    }
+
+    pub(super) fn is_none(self) -> bool {
+        self.len == 0
+    }
+
+    /// Where the block ends.
+    pub(super) fn end(self) -> u64 {
+        self.offset.saturating_add(u64::from(self.len))
+    }
+}
+
+/// Appends a block that will stand at `offset` of the file `id`, compressed if asked for and worth it.
+pub(super) fn seal(
+    out: &mut Vec<u8>,
+    id: FileId,
+    offset: u64,
+    payload: &[u8],
+    lz4: bool,
+) -> Result<Handle, Error> {
+    let start = out.len();
+    let compressed = lz4 && compress(out, payload)?;
+    out.try_reserve(payload.len() + TRAILER_BYTES)?;
+    if compressed {
+        out.push(LZ4);
+    } else {
+        out.truncate(start);
+        out.extend_from_slice(payload);
+        out.push(STORED);
+    }
+    let crc = id.crc(offset, &out[start..]);
+    out.extend_from_slice(&crc.to_le_bytes());
+    // Why: with a length that no handle can hold there is no block; entries are bounded far below.
+    let len = u32::try_from(out.len() - start).map_err(|_| Error::OutOfMemory)?;
+    Ok(Handle { offset, len })
+}
+
+/// Appends the length of the payload and the payload compressed; `false` if that saves less than an eighth.
+fn compress(out: &mut Vec<u8>, payload: &[u8]) -> Result<bool, Error> {
+    let Ok(len) = u32::try_from(payload.len()) else { return Ok(false) };
+    let start = out.len();
+    let most = lz4_flex::block::get_maximum_output_size(payload.len());
+    out.try_reserve(4 + most)?;
+    out.extend_from_slice(&len.to_le_bytes());
+    out.resize(start + 4 + most, 0);
+    let Ok(count) = lz4_flex::block::compress_into(payload, &mut out[start + 4..]) else {
+        return Ok(false);
+    };
+    out.truncate(start + 4 + count);
+    Ok(4 + count <= payload.len() - payload.len() / 8)
+}
+
+/// What is wrong with a sealed block, or with memory.
+pub(super) enum Unsealed {
+    Damaged(Damage),
+    OutOfMemory,
+}
+
+impl From<Damage> for Unsealed {
+    fn from(what: Damage) -> Self {
+        Self::Damaged(what)
+    }
+}
+
+impl From<alloc::collections::TryReserveError> for Unsealed {
+    fn from(_: alloc::collections::TryReserveError) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+/// Gives the payload of the sealed block `bytes` that was read at `offset` of the file `id`.
+pub(super) fn unseal(id: FileId, offset: u64, mut bytes: Vec<u8>) -> Result<Vec<u8>, Unsealed> {
+    let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Damage::Length)?;
+    if id.crc(offset, body) != u32::from_le_bytes(*crc) {
+        return Err(Damage::Checksum.into());
+    }
+    let (compression, payload) = body.split_last().ok_or(Damage::Length)?;
+    match *compression {
+        STORED => {
+            bytes.truncate(bytes.len() - TRAILER_BYTES);
+            Ok(bytes)
+        }
+        LZ4 => decompress(payload),
+        _ => Err(Damage::Kind.into()),
+    }
+}
+
+fn decompress(bytes: &[u8]) -> Result<Vec<u8>, Unsealed> {
+    let (len, compressed) = bytes.split_first_chunk::<4>().ok_or(Damage::Length)?;
+    let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| Damage::Length)?;
+    if len > compressed.len().saturating_mul(LZ4_GROWTH_MAX) {
+        return Err(Damage::Length.into());
+    }
+    let mut payload = Vec::new();
+    payload.try_reserve_exact(len)?;
+    payload.resize(len, 0);
+    match lz4_flex::block::decompress_into(compressed, &mut payload) {
+        Ok(count) if count == len => Ok(payload),
+        _ => Err(Damage::Length.into()),
+    }
+}
+
+/// The end of a table: where everything but data is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Footer {
+    pub(super) filter: Handle,
+    pub(super) prefixes: Handle,
+    pub(super) ranges: Handle,
+    /// The whole index, or the index of the index blocks.
+    pub(super) index: Handle,
+    pub(super) properties: Handle,
+}
+
+impl Footer {
+    const fn handles(self) -> [Handle; 5] {
+        [self.filter, self.prefixes, self.ranges, self.index, self.properties]
+    }
+
+    /// Appends the footer that will stand at `offset`.
+    pub(super) fn encode(self, out: &mut Vec<u8>, id: FileId, offset: u64) -> Result<(), Error> {
+        out.try_reserve(FOOTER_BYTES)?;
+        let start = out.len();
+        for handle in self.handles() {
+            out.extend_from_slice(&handle.offset.to_le_bytes());
+            out.extend_from_slice(&handle.len.to_le_bytes());
+        }
+        out.extend_from_slice(&MAGIC);
+        let crc = id.crc(offset, &out[start..]);
+        out.extend_from_slice(&crc.to_le_bytes());
+        Ok(())
+    }
+
+    pub(super) fn decode(bytes: &[u8], id: FileId, offset: u64) -> Result<Self, Damage> {
+        let (body, crc) = bytes.split_last_chunk::<4>().ok_or(Damage::Length)?;
+        if !body.ends_with(&MAGIC) || id.crc(offset, body) != u32::from_le_bytes(*crc) {
+            return Err(Damage::Checksum);
+        }
+        let mut reader = Reader::new(body);
+        let mut handle = || Some(Handle { offset: reader.u64()?, len: reader.u32()? });
+        let mut read = || {
+            let (filter, prefixes, ranges) = (handle()?, handle()?, handle()?);
+            Some(Self { filter, prefixes, ranges, index: handle()?, properties: handle()? })
+        };
+        let footer = read().ok_or(Damage::Length)?;
+        // Invariant: what the footer names is before it, and a block is at least its trailer.
+        let fits =
+            |h: &Handle| h.is_none() || (h.end() <= offset && h.len as usize >= TRAILER_BYTES);
+        let needed = !footer.index.is_none() && !footer.properties.is_none();
+        if needed && footer.handles().iter().all(fits) { Ok(footer) } else { Err(Damage::Length) }
+    }
+}
+
+/// What is true of a whole table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Properties {
+    pub(super) meta: TableMeta,
+    /// Different keys.
+    pub(super) keys: u64,
+    pub(super) data_blocks: u64,
+    /// 0: the index is one block.
+    pub(super) index_blocks: u64,
+    /// 0: there is no filter of prefixes.
+    pub(super) prefix_bytes: u32,
+    /// The name of the order of keys.
+    pub(super) order: Vec<u8>,
+}
+
+impl Properties {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), Error> {
+        let meta = &self.meta;
+        out.try_reserve(128 + meta.first.len() + meta.last.len() + self.order.len())?;
+        // Why: a least time above the greatest stands for none.
+        let (expires_min, expires_max) = meta.expires.unwrap_or((u64::MAX, 0));
+        let numbers = [
+            [meta.entries, meta.tombstones, meta.ranges, meta.min_seq],
+            [meta.max_seq, expires_min, expires_max, meta.raw_bytes],
+        ];
+        for number in numbers.as_flattened() {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        for number in [self.keys, self.data_blocks, self.index_blocks] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&self.prefix_bytes.to_le_bytes());
+        out.push(u8::from(meta.last_exclusive));
+        for bytes in [&meta.first, &meta.last, &self.order] {
+            let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+            out.extend_from_slice(&len.to_le_bytes());
+            out.extend_from_slice(&bytes[..usize::from(len)]);
+        }
+        Ok(())
+    }
+
+    /// Reads the properties of the table `number` of `len` bytes; all of `bytes` must be used.
+    pub(super) fn decode(bytes: &[u8], number: u64, len: u64) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let mut numbers = [0; 11];
+        for place in &mut numbers {
+            *place = reader.u64()?;
+        }
+        let [entries, tombstones, ranges, min_seq, max_seq, expires_min, rest @ ..] = numbers;
+        let [expires_max, raw_bytes, keys, data_blocks, index_blocks] = rest;
+        let prefix_bytes = reader.u32()?;
+        let last_exclusive = match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        let mut bytes = || {
+            let len = usize::from(reader.u16()?);
+            reader.take(len).map(<[u8]>::to_vec)
+        };
+        let (first, last, order) = (bytes()?, bytes()?, bytes()?);
+        let expires = (expires_min <= expires_max).then_some((expires_min, expires_max));
+        let meta = TableMeta {
+            number,
+            len,
+            first,
+            last,
+            last_exclusive,
+            entries,
+            tombstones,
+            ranges,
+            min_seq,
+            max_seq,
+            expires,
+            raw_bytes,
+        };
+        let properties = Self { meta, keys, data_blocks, index_blocks, prefix_bytes, order };
+        reader.is_empty().then_some(properties)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_come_back_and_cut_ones_do_not() {
+        let mut numbers = alloc::vec![0, u64::MAX];
+        for shift in 0..64 {
+            numbers.extend([(1 << shift) - 1, 1 << shift, (1 << shift) + 1]);
+        }
+        for number in numbers {
+            let mut bytes = Vec::new();
+            put_varint(&mut bytes, number);
+            let mut at = 0;
+            assert_eq!((varint(&bytes, &mut at), at), (Some(number), bytes.len()));
+            for len in 0..bytes.len() {
+                assert_eq!(varint(&bytes[..len], &mut 0), None, "number={number} len={len}");
+            }
+        }
+        assert_eq!(varint(&[0xff; 10], &mut 0), None, "more than 64 bits");
+        assert_eq!(varint(&[0x80; 11], &mut 0), None, "no end");
+    }
+}

@@ -1,0 +1,82 @@
+//! Sorted tables: files of entries in order that never change, and what is kept of them in memory.
+//!
+//! Called by flush, compaction, reads and recovery of the ordered layout; calls `record` for the file's header and the
+//! disk. The bytes are in docs/format.md, section 10. `writer` builds a table once; `reader` opens it and answers gets,
+//! `cursor` walks it, `verify` reads all of it. `cache` keeps blocks, `tables` keeps open tables, both within a limit.
+//! Promise: what is read was written for this file and this place, or the read says which bytes are damaged.
+//! Never: syncs, changes a table, removes one that was finished.
+
+mod block;
+mod cache;
+mod cursor;
+mod filter;
+mod format;
+mod reader;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
+
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use cache::{BlockCache, BlockStats};
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use cursor::{Reading, TableCursor};
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use reader::Table;
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use tables::TableCache;
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use verify::{Hurt, TableReport};
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use writer::{Finished, TableWriter};
+
+use alloc::vec::Vec;
+
+/// How tables are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TableOptions {
+    /// A block of data is closed before it would grow longer, in bytes; a single longer entry has a block of its own.
+    pub(crate) block_bytes: usize,
+    /// Every so many entries a key is stored whole: where searches begin.
+    pub(crate) restart_interval: usize,
+    /// Bits of the filter for each key; 0: no filter.
+    pub(crate) filter_bits_per_key: usize,
+    /// The length of the prefixes that have a filter of their own; only in the order byte by byte.
+    pub(crate) prefix_bytes: Option<usize>,
+    /// Blocks of data are compressed if it saves an eighth.
+    pub(crate) lz4: bool,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        let (block_bytes, restart_interval, filter_bits_per_key) = (4096, 16, 10);
+        let (prefix_bytes, lz4) = (None, false);
+        Self { block_bytes, restart_interval, filter_bits_per_key, prefix_bytes, lz4 }
+    }
+}
+
+/// What is known of a table without reading it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TableMeta {
+    pub(crate) number: u64,
+    /// Bytes of the file.
+    pub(crate) len: u64,
+    /// The least key, beginnings of range tombstones included; empty if the table is.
+    pub(crate) first: Vec<u8>,
+    /// The greatest key, ends of range tombstones included.
+    pub(crate) last: Vec<u8>,
+    /// `last` is the end of a range tombstone, and itself not in the table.
+    pub(crate) last_exclusive: bool,
+    /// Versions of keys, tombstones included, range tombstones not.
+    pub(crate) entries: u64,
+    pub(crate) tombstones: u64,
+    pub(crate) ranges: u64,
+    /// The sequences of entries and range tombstones; both 0 if there is neither.
+    pub(crate) min_seq: u64,
+    pub(crate) max_seq: u64,
+    /// The least and the greatest time at which an entry expires.
+    pub(crate) expires: Option<(u64, u64)>,
+    /// Bytes of all keys and values, as they were given.
+    pub(crate) raw_bytes: u64,
+}
