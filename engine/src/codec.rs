@@ -51,6 +51,11 @@ impl<'a> Reader<'a> {
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Everything that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.0)
+    }
 }
 
 /// Writes `bytes` over the part of `buf` that begins at `at`; the part must be there.

@@ -1,11 +1,16 @@
 //! Edits of the manifest and the state that they make. Pure.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::LiveTable;
 use crate::codec::Reader;
 use crate::error::{Damage, Error, FileName};
 use crate::limits::NUMBER_MAX;
 use crate::record::{FILE_HEADER_BYTES, FileKind};
+
+/// The longest name of an order of keys, in bytes.
+const ORDER_BYTES_MAX: usize = 255;
 
 /// How far a file has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +46,7 @@ impl LiveFile {
 }
 
 /// One change of which files are live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
     /// The layout of the store: the first edit of every manifest.
     Layout { layout: u8 },
@@ -61,6 +66,14 @@ pub(crate) enum Edit {
     Mark { seq: u64, time_ms: u64 },
     /// The last edit of an old manifest: go on in that one.
     Continued { number: u64 },
+    /// A table was added.
+    Table(Arc<LiveTable>),
+    /// A table stands in another level now.
+    Moved { number: u64, level: u64 },
+    /// Every write up to this sequence is in tables.
+    Flushed { seq: u64 },
+    /// The name of the order of keys.
+    Order { name: Vec<u8> },
 }
 
 /// The result of all edits.
@@ -70,6 +83,12 @@ pub(crate) struct State {
     pub(crate) next_file: u64,
     /// In the order of their numbers.
     pub(crate) files: Vec<LiveFile>,
+    /// In the order of their numbers.
+    pub(crate) tables: Vec<Arc<LiveTable>>,
+    /// Every write up to this sequence is in tables: logs that end before it are not needed.
+    pub(crate) flushed_seq: u64,
+    /// The name of the order of keys; empty in a layout that has none.
+    pub(crate) order: Vec<u8>,
     pub(crate) mark_seq: u64,
     pub(crate) mark_time_ms: u64,
 }
@@ -98,6 +117,13 @@ impl State {
         match *edit {
             Edit::Layout { layout } => self.layout = layout,
             Edit::NextFile { number } => self.next_file = self.next_file.max(number),
+            Edit::Table(ref table) => self.add_table(table)?,
+            Edit::Moved { number, level } => self.move_table(number, level)?,
+            Edit::Flushed { seq } => {
+                self.flushed_seq = self.flushed_seq.max(seq);
+                self.mark_seq = self.mark_seq.max(seq);
+            }
+            Edit::Order { ref name } => self.order.clone_from(name),
             Edit::File(file) => self.add(file)?,
             Edit::Begin { number, first_seq } => {
                 let (kind, age, status) = (FileKind::Log, number, Status::Begun);
@@ -110,8 +136,12 @@ impl State {
                 self.close(number, Status::Ended { offset }, last_seq)?;
             }
             Edit::Removed { number } => {
-                let at = self.position(number).map_err(|_| Damage::Kind)?;
-                self.files.remove(at);
+                if let Ok(at) = self.position(number) {
+                    self.files.remove(at);
+                } else {
+                    let at = self.table(number).map_err(|_| Damage::Kind)?;
+                    self.tables.remove(at);
+                }
             }
             Edit::Mark { seq, time_ms } => {
                 self.mark_seq = self.mark_seq.max(seq);
@@ -124,9 +154,38 @@ impl State {
 
     fn add(&mut self, file: LiveFile) -> Result<(), Damage> {
         self.next_file = self.next_file.max(file.number + 1);
+        if self.table(file.number).is_ok() {
+            return Err(Damage::Kind);
+        }
         let Err(at) = self.position(file.number) else { return Err(Damage::Kind) };
         self.files.insert(at, file);
         Ok(())
+    }
+
+    fn add_table(&mut self, table: &Arc<LiveTable>) -> Result<(), Damage> {
+        let number = table.meta.number;
+        self.next_file = self.next_file.max(number + 1);
+        if self.position(number).is_ok() {
+            return Err(Damage::Kind);
+        }
+        let Err(at) = self.table(number) else { return Err(Damage::Kind) };
+        self.tables.insert(at, Arc::clone(table));
+        Ok(())
+    }
+
+    fn move_table(&mut self, number: u64, level: u64) -> Result<(), Damage> {
+        let at = self.table(number).map_err(|_| Damage::Kind)?;
+        let level = u8::try_from(level).map_err(|_| Damage::Kind)?;
+        let meta = self.tables[at].meta.clone();
+        let table = LiveTable { level, meta };
+        table.check()?;
+        self.tables[at] = Arc::new(table);
+        Ok(())
+    }
+
+    /// Where a table stands in the list, or where it would.
+    fn table(&self, number: u64) -> Result<usize, usize> {
+        self.tables.binary_search_by_key(&number, |table| table.meta.number)
     }
 
     /// Where a file stands in the list, or where it would.
@@ -141,7 +200,11 @@ impl State {
 
     /// The numbers of all live files, ascending.
     pub(crate) fn numbers(&self) -> Vec<u64> {
-        self.files.iter().map(|file| file.number).collect()
+        let tables = self.tables.iter().map(|table| table.meta.number);
+        let mut numbers: Vec<u64> =
+            self.files.iter().map(|file| file.number).chain(tables).collect();
+        numbers.sort_unstable();
+        numbers
     }
 
     fn close(&mut self, number: u64, status: Status, last_seq: u64) -> Result<(), Damage> {
@@ -158,6 +221,13 @@ impl State {
         edits.push(Edit::Layout { layout: self.layout });
         edits.push(Edit::NextFile { number: self.next_file });
         edits.extend(self.files.iter().map(|file| Edit::File(*file)));
+        edits.extend(self.tables.iter().map(|table| Edit::Table(Arc::clone(table))));
+        if !self.order.is_empty() {
+            edits.push(Edit::Order { name: self.order.clone() });
+        }
+        if self.flushed_seq > 0 {
+            edits.push(Edit::Flushed { seq: self.flushed_seq });
+        }
         edits.push(Edit::Mark { seq: self.mark_seq, time_ms: self.mark_time_ms });
         edits
     }
@@ -166,6 +236,13 @@ impl State {
 impl Edit {
     /// Refuses numbers that no store has reached, and files that cannot be.
     fn check(&self) -> Result<(), Damage> {
+        match self {
+            Self::Table(table) => return table.check(),
+            Self::Order { name } if name.is_empty() || name.len() > ORDER_BYTES_MAX => {
+                return Err(Damage::Length);
+            }
+            _ => {}
+        }
         let (_, mut fields) = self.fields();
         if let Self::Mark { .. } = self {
             // Why: a time is what a clock said, and clocks say anything.
@@ -200,6 +277,11 @@ impl Edit {
         for field in fields {
             out.extend_from_slice(&field.to_le_bytes());
         }
+        match self {
+            Self::Table(table) => table.encode(out),
+            Self::Order { name } => out.extend_from_slice(name),
+            _ => {}
+        }
     }
 
     fn fields(&self) -> (u8, Vec<u64>) {
@@ -213,6 +295,10 @@ impl Edit {
             Self::Removed { number } => (7, alloc::vec![number]),
             Self::Mark { seq, time_ms } => (8, alloc::vec![seq, time_ms]),
             Self::Continued { number } => (9, alloc::vec![number]),
+            Self::Table(_) => (10, Vec::new()),
+            Self::Moved { number, level } => (11, alloc::vec![number, level]),
+            Self::Flushed { seq } => (12, alloc::vec![seq]),
+            Self::Order { .. } => (13, Vec::new()),
         }
     }
 }
@@ -231,6 +317,11 @@ fn file_fields(file: &LiveFile) -> Vec<u64> {
 pub(crate) fn decode_edit(bytes: &[u8]) -> Result<Edit, Damage> {
     let mut reader = Reader::new(bytes);
     let tag = reader.u8().ok_or(Damage::Length)?;
+    match tag {
+        10 => return Ok(Edit::Table(Arc::new(LiveTable::decode(&mut reader)?))),
+        13 => return Ok(Edit::Order { name: reader.rest().to_vec() }),
+        _ => {}
+    }
     let mut field = || reader.u64().ok_or(Damage::Length);
     let edit = match tag {
         1 => Edit::Layout { layout: u8::try_from(field()?).map_err(|_| Damage::Kind)? },
@@ -242,6 +333,8 @@ pub(crate) fn decode_edit(bytes: &[u8]) -> Result<Edit, Damage> {
         7 => Edit::Removed { number: field()? },
         8 => Edit::Mark { seq: field()?, time_ms: field()? },
         9 => Edit::Continued { number: field()? },
+        11 => Edit::Moved { number: field()?, level: field()? },
+        12 => Edit::Flushed { seq: field()? },
         _ => return Err(Damage::Kind),
     };
     if reader.is_empty() { Ok(edit) } else { Err(Damage::Length) }

@@ -52,7 +52,7 @@ fn bytes_of(edit: &Edit) -> Vec<u8> {
 fn every_edit_comes_back_and_with_a_byte_more_or_less_it_is_refused() {
     for edit in edits() {
         let bytes = bytes_of(&edit);
-        assert_eq!(decode_edit(&bytes), Ok(edit));
+        assert_eq!(decode_edit(&bytes), Ok(edit.clone()));
         for len in 0..bytes.len() {
             assert_eq!(decode_edit(&bytes[..len]), Err(Damage::Length), "{edit:?} len={len}");
         }
@@ -213,7 +213,7 @@ fn a_commit_with_an_edit_that_does_not_fit_changes_nothing() {
     let (disk, vfs) = memory();
     let mut manifest = created(&vfs);
     let before = (disk.image(), manifest.state().clone());
-    let refused = manifest.commit(&[begin(9)[0], Edit::Removed { number: 8 }]);
+    let refused = manifest.commit(&[begin(9)[0].clone(), Edit::Removed { number: 8 }]);
     assert!(matches!(refused, Err(Fault::Write(_))));
     assert_eq!((disk.image(), manifest.state().clone()), before);
 }
@@ -583,4 +583,59 @@ fn what_was_read_is_durable_before_it_is_relied_on() {
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
     resumed(&vfs);
     assert_eq!(disk.durable(), image);
+}
+
+fn table(number: u64, level: u8) -> Edit {
+    let meta = TableMeta {
+        number,
+        len: 5_000,
+        first: b"apple".to_vec(),
+        last: b"pear".to_vec(),
+        last_exclusive: true,
+        entries: 12,
+        tombstones: 3,
+        ranges: 1,
+        min_seq: 4,
+        max_seq: 16,
+        expires: Some((1, 2)),
+        raw_bytes: 321,
+    };
+    Edit::Table(Arc::new(LiveTable { level, meta }))
+}
+
+#[test]
+fn edits_of_tables_come_back_as_they_were() {
+    let order = Edit::Order { name: b"reverse/1".to_vec() };
+    let mut state = State::new(2);
+    let list = [table(5, 0), table(6, 2), Edit::Moved { number: 5, level: 1 }, order];
+    for edit in list {
+        assert_eq!(decode_edit(&bytes_of(&edit)), Ok(edit.clone()));
+        state.apply(&edit).unwrap();
+    }
+    state.apply(&Edit::Flushed { seq: 16 }).unwrap();
+    assert_eq!((state.numbers(), state.flushed_seq, state.mark_seq), (vec![5, 6], 16, 16));
+    let mut again = State::new(2);
+    state.edits().iter().for_each(|edit| again.apply(edit).unwrap());
+    assert_eq!(again, state);
+    assert_eq!(state.tables.iter().map(|table| table.level).collect::<Vec<_>>(), [1, 2]);
+    state.apply(&Edit::Removed { number: 5 }).unwrap();
+    assert_eq!(state.numbers(), [6]);
+}
+
+#[test]
+fn edits_of_tables_that_cannot_be_are_refused() {
+    let mut state = State::new(2);
+    state.apply(&table(5, 0)).unwrap();
+    assert_eq!(state.apply(&table(5, 1)), Err(Damage::Kind), "the number is taken");
+    assert_eq!(state.apply(&Edit::Begin { number: 5, first_seq: 1 }), Err(Damage::Kind));
+    assert_eq!(state.apply(&Edit::Moved { number: 9, level: 1 }), Err(Damage::Kind));
+    assert_eq!(state.apply(&Edit::Moved { number: 5, level: 7 }), Err(Damage::Kind));
+    assert_eq!(state.apply(&table(7, 7)), Err(Damage::Kind), "there is no such level");
+    assert_eq!(state.apply(&Edit::Order { name: Vec::new() }), Err(Damage::Length));
+    let bytes = bytes_of(&table(8, 1));
+    for cut in 0..bytes.len() - 4 {
+        assert!(decode_edit(&bytes[..cut]).is_err(), "cut={cut}");
+    }
+    let without_last = decode_edit(&bytes[..bytes.len() - 4]).unwrap();
+    assert_eq!(state.apply(&without_last), Err(Damage::Kind), "a table ends with a key");
 }

@@ -31,7 +31,7 @@ pub(crate) use verify::{Hurt, TableReport};
 #[allow(unused_imports, reason = "being built")]
 pub(crate) use writer::{Finished, TableWriter};
 
-use alloc::vec::Vec;
+pub(crate) use crate::manifest::TableMeta;
 
 /// How tables are built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,29 +54,4 @@ impl Default for TableOptions {
         let (prefix_bytes, lz4) = (None, false);
         Self { block_bytes, restart_interval, filter_bits_per_key, prefix_bytes, lz4 }
     }
-}
-
-/// What is known of a table without reading it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TableMeta {
-    pub(crate) number: u64,
-    /// Bytes of the file.
-    pub(crate) len: u64,
-    /// The least key, beginnings of range tombstones included; empty if the table is.
-    pub(crate) first: Vec<u8>,
-    /// The greatest key, ends of range tombstones included.
-    pub(crate) last: Vec<u8>,
-    /// `last` is the end of a range tombstone, and itself not in the table.
-    pub(crate) last_exclusive: bool,
-    /// Versions of keys, tombstones included, range tombstones not.
-    pub(crate) entries: u64,
-    pub(crate) tombstones: u64,
-    pub(crate) ranges: u64,
-    /// The sequences of entries and range tombstones; both 0 if there is neither.
-    pub(crate) min_seq: u64,
-    pub(crate) max_seq: u64,
-    /// The least and the greatest time at which an entry expires.
-    pub(crate) expires: Option<(u64, u64)>,
-    /// Bytes of all keys and values, as they were given.
-    pub(crate) raw_bytes: u64,
 }
