@@ -26,6 +26,7 @@ use crate::record::{
 
 pub use crate::hash::probe::{encode_hint, hint};
 pub use crate::lab::{Counts, NUMBER, SEED};
+pub use crate::ordered::memtable::probe::{Memtable, MemtableWriter};
 
 /// Bytes of a slot of CURRENT without its padding.
 const SLOT_BYTES: usize = 64;

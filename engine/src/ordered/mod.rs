@@ -3,4 +3,5 @@
 //! Called by the front door (`db`); calls `log`, `manifest` and the disk.
 
 mod key;
+pub(crate) mod memtable;
 mod range;
