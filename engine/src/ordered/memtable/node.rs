@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Header   prefix seq expires_ms value_len key_len kind height     32 bytes
-//! tower    a pointer for each level that the node stands on        height * 4 or 8 bytes, to a multiple of 8
+//! tower    a link for each level that the node stands on           height * 16 bytes
 //! key      key_len bytes
 //! value    value_len bytes, then up to a multiple of 8
 //! ```
@@ -16,7 +16,7 @@ use core::marker::PhantomData;
 use core::mem::size_of;
 use core::ptr::NonNull;
 use core::slice;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use super::arena::ALIGN;
 use crate::ordered::key::Item;
@@ -33,14 +33,22 @@ pub(super) struct Header {
     height: u8,
 }
 
-type Link = AtomicPtr<Header>;
+/// The way to the next node of a level, and the least that its prefix can be: so a node that is too far is not touched.
+// Invariant: the bound is at most the prefix of any node that `next` is seen to lead to. The next of a node only ever comes
+// nearer, a bound is stored before its pointer and loaded after it: it belongs to the node that was seen or to a nearer one.
+#[derive(Default)]
+#[repr(C, align(8))]
+struct Link {
+    bound: AtomicU64,
+    next: AtomicPtr<Header>,
+}
 
 const HEADER_BYTES: usize = size_of::<Header>();
-const _: () =
-    assert!(HEADER_BYTES == 32 && align_of::<Header>() == ALIGN && align_of::<Link>() <= ALIGN);
+const _: () = assert!(HEADER_BYTES == 32 && size_of::<Link>() == 16);
+const _: () = assert!(align_of::<Header>() == ALIGN && align_of::<Link>() == ALIGN);
 
 const fn tower_bytes(height: usize) -> usize {
-    (height * size_of::<Link>()).next_multiple_of(ALIGN)
+    height * size_of::<Link>()
 }
 
 /// Bytes of a node, or `None` if it is longer than memory.
@@ -137,17 +145,35 @@ impl<'a> Node<'a> {
     #[inline]
     pub(super) fn next(self, level: usize) -> Option<Self> {
         // Pairs with `set_next`: what was written before the link is seen.
-        let next = NonNull::new(self.link(level).load(Ordering::Acquire))?;
+        let next = NonNull::new(self.link(level).next.load(Ordering::Acquire))?;
         Some(Self(next, PhantomData))
     }
 
-    /// Links a node of the same list behind this one.
+    /// A prefix that no node has less than, of those that `next` of this level has led to when this is called.
+    #[inline]
+    pub(super) fn bound(self, level: usize) -> u64 {
+        self.link(level).bound.load(Ordering::Relaxed)
+    }
+
+    /// Links a node behind this one, before the one that is there.
     ///
     /// # Safety
-    /// `next` lives as long as this node is read, not only for `'a`.
-    pub(super) unsafe fn set_next(self, level: usize, next: Option<Node<'_>>) {
-        let next = next.map_or(core::ptr::null_mut(), |next| next.0.as_ptr());
-        self.link(level).store(next, Ordering::Release);
+    /// `next` is of the same list: it lives as long as this node is read, not only for `'a`.
+    pub(super) unsafe fn set_next(self, level: usize, next: Node<'_>) {
+        let link = self.link(level);
+        link.bound.store(next.prefix(), Ordering::Relaxed);
+        link.next.store(next.0.as_ptr(), Ordering::Release);
+    }
+
+    /// Gives this node, which nobody else sees yet, the next of another.
+    ///
+    /// # Safety
+    /// As for `set_next`.
+    pub(super) unsafe fn take_next(self, level: usize, other: Node<'_>) {
+        let (from, to) = (other.link(level), self.link(level));
+        // Relaxed: it is the writer's own, and readers get it with the link to this node.
+        to.bound.store(from.bound.load(Ordering::Relaxed), Ordering::Relaxed);
+        to.next.store(from.next.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Bytes of the node.

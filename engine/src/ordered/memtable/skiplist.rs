@@ -106,17 +106,15 @@ impl SkipList {
     ) -> (Node<'a>, Option<Node<'a>>) {
         let (mut before, mut behind) = (self.head(), None);
         for level in (0..self.height.load(Ordering::Relaxed)).rev() {
-            loop {
+            behind = loop {
                 let next = before.next(level);
+                // Why the first two: what was too far on the level above, or is by its link, need not be touched.
+                let far = next == behind || before.bound(level) > place.prefix;
                 match next {
-                    // Why the first: what was too far on the level above need not be compared again.
-                    Some(node) if next != behind && self.is_before(node, place) => before = node,
-                    _ => {
-                        behind = next;
-                        break;
-                    }
+                    Some(node) if !far && self.is_before(node, place) => before = node,
+                    _ => break next,
                 }
-            }
+            };
             tell(level, before);
         }
         (before, behind)
@@ -223,8 +221,8 @@ impl SkipWriter {
             let last = unsafe { Node::at(*before) };
             // SAFETY: all nodes lie in the arena of this list.
             unsafe {
-                node.set_next(level, last.next(level));
-                last.set_next(level, Some(node));
+                node.take_next(level, last);
+                last.set_next(level, node);
             }
             *before = node.address();
         }
