@@ -4,4 +4,5 @@
 
 mod key;
 mod range;
+#[allow(unused_imports, reason = "being built")]
 mod table;

@@ -215,6 +215,75 @@ impl Block {
         low
     }
 
+    /// How many restart points have a place that is `less`, which holds for a beginning of the block.
+    #[inline]
+    fn restarts_where(&self, less: impl Fn((&[u8], u64)) -> bool) -> Result<usize> {
+        let (mut low, mut high) = (0, self.restarts);
+        while low < high {
+            let middle = low.midpoint(high);
+            let parts = self.parts(self.restart(middle))?;
+            if parts.shared != 0 {
+                return Err(self.damaged(Damage::Length));
+            }
+            let key = &self.bytes[parts.key_at..parts.value_at];
+            if less((key, parts.seq)) { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    }
+
+    /// The value of the last entry at or before `place` of a block in which every key is stored whole.
+    pub(super) fn floor(&self, order: &KeyOrder, place: (&[u8], u64)) -> Result<Option<&[u8]>> {
+        let count = self.restarts_where(|at| compare(order, at, place).is_le())?;
+        let Some(index) = count.checked_sub(1) else { return Ok(None) };
+        let parts = self.parts(self.restart(index))?;
+        let next = if count < self.restarts { self.restart(count) } else { self.end };
+        if parts.end != next {
+            return Err(self.damaged(Damage::Length));
+        }
+        Ok(Some(&self.bytes[parts.value_at..parts.end]))
+    }
+
+    /// The first entry at or after `place`, if it has the key of the place; for the order byte by byte.
+    ///
+    /// Why: no key is put together. `same` is how many bytes the key before has in common with the key that is looked
+    /// for; as the keys ascend and share as much as they can, it mostly decides alone.
+    pub(super) fn find<'a>(&'a self, (key, seq): (&'a [u8], u64)) -> Result<Option<Item<'a>>> {
+        let place = (key, seq);
+        let count = self.restarts_where(|at| compare(&KeyOrder::Bytewise, at, place).is_lt())?;
+        let (mut same, mut first) = (0, true);
+        let mut at = if self.restarts == 0 { 0 } else { self.restart(count.saturating_sub(1)) };
+        while at < self.end {
+            let parts = self.parts(at)?;
+            // Why: a restart point shares nothing with the key before it, as far as its bytes say.
+            let whole = parts.shared == 0;
+            if whole && !first && same > 0 {
+                same = 0;
+            }
+            first = false;
+            at = parts.end;
+            if parts.shared > same {
+                continue;
+            }
+            if parts.shared < same {
+                return Ok(None);
+            }
+            let tail = &self.bytes[parts.key_at..parts.value_at];
+            let rest = &key[same..];
+            let more = common(tail, rest);
+            match (tail.get(more), rest.get(more)) {
+                (None, None) if parts.seq <= seq => {
+                    let value = &self.bytes[parts.value_at..parts.end];
+                    let (kind, expires_ms) = (parts.kind, parts.expires_ms);
+                    return Ok(Some(Item { key, seq: parts.seq, kind, value, expires_ms }));
+                }
+                (Some(a), Some(b)) if a > b => return Ok(None),
+                (Some(_), None) => return Ok(None),
+                _ => same += more,
+            }
+        }
+        Ok(None)
+    }
+
     #[inline]
     fn parts(&self, at: usize) -> Result<Parts> {
         match self.read_parts(at) {
@@ -263,17 +332,8 @@ pub(super) struct BlockCursor<B> {
 
 impl<B: Deref<Target = Block>> BlockCursor<B> {
     pub(super) fn new(block: B) -> Self {
-        Self::with_key(block, Vec::new())
-    }
-
-    /// Uses the memory of `key`.
-    pub(super) fn with_key(block: B, key: Vec<u8>) -> Self {
-        let (value, kind) = ((0, 0), EntryKind::Put);
+        let (key, value, kind) = (Vec::new(), (0, 0), EntryKind::Put);
         Self { block, key, at: 0, next: 0, value, kind, seq: 0, expires_ms: 0, on: false }
-    }
-
-    pub(super) fn into_key(self) -> Vec<u8> {
-        self.key
     }
 
     /// Goes over to another block and stands on none of its entries.
@@ -368,17 +428,9 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
     /// Goes to the first entry whose place is not `less`, which holds for a beginning of the block.
     #[inline]
     fn seek_where(&mut self, less: impl Fn((&[u8], u64)) -> bool) -> Result<()> {
-        let (mut low, mut high) = (0, self.block.restarts);
-        while low < high {
-            let middle = low.midpoint(high);
-            let parts = self.block.parts(self.block.restart(middle))?;
-            if parts.shared != 0 {
-                return Err(self.damaged(Damage::Length));
-            }
-            let key = &self.block.bytes[parts.key_at..parts.value_at];
-            if less((key, parts.seq)) { low = middle + 1 } else { high = middle }
-        }
-        self.rewind(low.saturating_sub(1));
+        self.on = false;
+        let count = self.block.restarts_where(&less)?;
+        self.rewind(count.saturating_sub(1));
         self.next()?;
         while self.on && less((&self.key, self.seq)) {
             self.next()?;
@@ -388,7 +440,6 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
 
     /// Goes to the first entry at or after `place`, or to none.
     pub(super) fn seek(&mut self, order: &KeyOrder, place: (&[u8], u64)) -> Result<()> {
-        self.on = false;
         self.seek_where(|at| compare(order, at, place).is_lt())
     }
 
@@ -400,7 +451,6 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
 
     /// Goes to the last entry at or before `place`, or to none.
     pub(super) fn seek_floor(&mut self, order: &KeyOrder, place: (&[u8], u64)) -> Result<()> {
-        self.on = false;
         self.seek_where(|at| compare(order, at, place).is_le())?;
         if self.on { self.prev() } else { self.seek_last() }
     }

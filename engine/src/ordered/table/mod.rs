@@ -18,17 +18,11 @@ mod tests;
 mod verify;
 mod writer;
 
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use cache::{BlockCache, BlockStats};
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use cursor::{Reading, TableCursor};
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use reader::Table;
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use tables::TableCache;
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use verify::{Hurt, TableReport};
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use writer::{Finished, TableWriter};
 
 use alloc::vec::Vec;

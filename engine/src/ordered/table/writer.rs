@@ -374,10 +374,10 @@ impl TableWriter {
             meta.min_seq = 0;
         }
         meta.last.clone_from(&self.last.0);
-        if let Some(range) = self.ranges.first() {
-            if empty || order.compare(&range.from, &meta.first).is_lt() {
-                meta.first.clone_from(&range.from);
-            }
+        let least = self.ranges.first().map(|range| &range.from);
+        let least = least.filter(|from| empty || order.compare(from, &meta.first).is_lt());
+        if let Some(from) = least {
+            meta.first.clone_from(from);
         }
         for range in &self.ranges {
             if meta.last.is_empty() || order.compare(&range.to, &meta.last).is_gt() {
