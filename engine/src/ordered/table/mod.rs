@@ -7,6 +7,7 @@
 //! Never: syncs, changes a table, removes one that was finished.
 
 mod block;
+mod builder;
 mod cache;
 mod cursor;
 mod filter;

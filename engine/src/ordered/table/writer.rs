@@ -1,6 +1,6 @@
 //! Builds one table from items in ascending order.
 //!
-//! Called by flush and compaction; calls `block`, `filter`, `format` and the disk.
+//! Called by flush and compaction; calls `builder`, `filter`, `format` and the disk.
 //! Promise: after `finish` every byte is in the file; the caller syncs the file (`SyncMode::All`) and its directory.
 //! Never: syncs, reads back, goes on after an error: the table is then to be abandoned.
 
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{File, Vfs};
 
-use super::block::{BlockBuilder, ENTRY_OVERHEAD_MAX, common};
+use super::builder::{BlockBuilder, ENTRY_OVERHEAD_MAX, common};
 use super::filter::FilterBuilder;
 use super::format::{Footer, Handle, Properties, seal};
 use super::{TableMeta, TableOptions};

@@ -2,7 +2,8 @@
 
 use keelstone_vfs::Image;
 
-use super::super::block::{Block, BlockBuilder, BlockCursor};
+use super::super::block::{Block, BlockCursor};
+use super::super::builder::BlockBuilder;
 use super::super::format::{Unsealed, seal, unseal};
 use super::*;
 use crate::codec::FileId;
