@@ -174,7 +174,8 @@ fn a_failure_of_the_disk_at_every_operation_is_returned_and_the_file_can_be_remo
 fn a_read_that_fails_is_returned_and_the_next_one_works() {
     let items = sample(&mut Dice(6), &KeyOrder::Bytewise, 100);
     let disk = FaultDisk::new();
-    let (order, options) = (KeyOrder::Bytewise, TableOptions::default());
+    let order = KeyOrder::Bytewise;
+    let options = TableOptions { block_bytes: 100, ..TableOptions::default() };
     let hasher = KeyHasher::new(SEED);
     let mut writer =
         TableWriter::create(&disk, NUMBER, SEED, order.clone(), hasher, options).unwrap();
@@ -199,6 +200,13 @@ fn a_read_that_fails_is_returned_and_the_next_one_works() {
         assert!(cursor.item().is_none());
         assert!(walk(&mut cursor, true).unwrap() == items);
     }
+    // It stood on an item, and the block of the index for the next one cannot be read.
+    let mut cursor = cursor(&table, Reading::ONCE);
+    cursor.seek_first().unwrap();
+    disk.inject(Fault::once(disk.ops(), Kind::Io));
+    assert!(table.has_two_levels() && cursor.item().is_some());
+    assert!(matches!(cursor.seek_last(), Err(Error::Storage(_))));
+    assert!(cursor.item().is_none());
 }
 
 /// Each try fails one operation later than the one before.
