@@ -2,5 +2,6 @@
 //!
 //! Called by the front door (`db`); calls `log`, `manifest` and the disk.
 
+mod cursor;
 mod key;
 mod range;

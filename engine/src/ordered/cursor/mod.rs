@@ -1,0 +1,13 @@
+//! Walks over many sources at once: merged, as a user sees them, and as compaction keeps them. Pure.
+//!
+//! Called by scans, flush and compaction; calls the cursors of memtables and tables through the trait in `key`.
+
+mod merge;
+#[cfg(test)]
+mod tests;
+mod visible;
+
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use merge::{MergeCursor, Source};
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use visible::{View, VisibleCursor};
