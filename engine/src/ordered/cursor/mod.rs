@@ -2,11 +2,14 @@
 //!
 //! Called by scans, flush and compaction; calls the cursors of memtables and tables through the trait in `key`.
 
+mod collapse;
 mod merge;
 #[cfg(test)]
 mod tests;
 mod visible;
 
+#[allow(unused_imports, reason = "being built")]
+pub(crate) use collapse::{Collapse, Older, Pull, Readers};
 #[allow(unused_imports, reason = "being built")]
 pub(crate) use merge::{MergeCursor, Source};
 #[allow(unused_imports, reason = "being built")]

@@ -4,8 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
+mod collapse;
 mod merge;
 mod ranges;
+mod speed;
 mod visible;
 
 use alloc::boxed::Box;
