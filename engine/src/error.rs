@@ -121,7 +121,7 @@ pub enum Damage {
     Kind,
     /// Acknowledged records are missing: sequences do not follow each other.
     Gap,
-    /// The index and the file disagree.
+    /// The index, or a hint, and the file disagree.
     Key,
     /// Bytes that should be zero are not.
     Padding,

@@ -10,6 +10,7 @@
 mod backup;
 mod expiry;
 mod files;
+mod frames;
 mod hint;
 mod index;
 mod jobs;

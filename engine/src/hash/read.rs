@@ -6,9 +6,9 @@ use core::sync::atomic::Ordering;
 use super::Store;
 use super::files::DataFile;
 use super::index::{Candidates, Loc, Place, class_len};
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::log::corrupt;
-use crate::record::{Entry, decode_entry, entry_len};
+use crate::record::{Entry, EntryKind, decode_entry, entry_len};
 
 /// Records up to this many bytes are read onto the stack.
 const STACK_BYTES: usize = 512;
@@ -111,11 +111,12 @@ impl Store {
     ) -> Result<R> {
         let offset = u64::from(loc.offset);
         let count = file.file.read_at(buf, offset)?;
-        let entry = decode_entry(&buf[..count], file.id, offset).map_err(|what| {
-            let bytes = class_len(loc.class);
-            let error = corrupt(file.name, offset, bytes, what);
-            self.damaged(error)
-        })?;
+        let entry =
+            decode_entry(&buf[..count], file.id, offset).and_then(value_of).map_err(|what| {
+                let bytes = class_len(loc.class);
+                let error = corrupt(file.name, offset, bytes, what);
+                self.damaged(error)
+            })?;
         view(&entry)
     }
 
@@ -173,6 +174,15 @@ impl Store {
     /// How many bytes of records are alive.
     pub(super) fn live_bytes(&self) -> u64 {
         self.files.all().iter().map(|file| file.live_bytes.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// The entry, if it is one that the index may name.
+#[inline]
+fn value_of(entry: Entry<'_>) -> core::result::Result<Entry<'_>, Damage> {
+    match entry.kind {
+        EntryKind::Put | EntryKind::PutUntil => Ok(entry),
+        _ => Err(Damage::Kind),
     }
 }
 

@@ -12,6 +12,7 @@ use keelstone_vfs::{Access, File, Kind, SyncMode, Vfs};
 
 use super::Store;
 use super::files::{DataFile, insert_ordered};
+use super::frames::{is_ours, next_ours};
 use super::hint::{Collector, HintReader, Item, Totals, Unusable};
 use super::index::{Index, Loc};
 use super::write::{Active, Writer};
@@ -180,7 +181,11 @@ fn walk_tail(
     let (mut last_seq, mut sealed) = (live.first_seq - 1, false);
     let (end, what) = loop {
         match reader.next()? {
-            Step::Frame { header, offset, .. } => {
+            Step::Frame { header, offset, entries } => {
+                // Why: under right checksums this is no torn tail, whatever was durable.
+                if header.stamp.kind == FrameKind::Batch && !is_ours(&header, &entries) {
+                    return Err(corrupt(name, offset, header.frame_len(), Damage::Kind));
+                }
                 let follows = header.stamp.seq == last_seq + 1 && !sealed;
                 let right = matches!(header.stamp.kind, FrameKind::Batch | FrameKind::Footer);
                 if !follows || !right {
@@ -306,7 +311,7 @@ fn scan_file(store: &Store, file: &DataFile) -> Result<(Vec<Item>, Totals)> {
     let mut reader = FrameReader::new(&*file.file, file.id, end).check(check);
     let mut collector = Collector::default();
     let mut time_ms = 0;
-    while let Some((header, entries)) = reader.next_whole(file.name)? {
+    while let Some((header, entries)) = next_ours(&mut reader, file.name)? {
         time_ms = header.stamp.time_ms.max(time_ms);
         if header.stamp.kind != FrameKind::Footer {
             for entry in entries {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::Store;
 use super::files::DataFile;
+use super::frames::next_ours;
 use crate::batch::Write;
 use crate::error::{Error, Result};
 use crate::log::FrameReader;
@@ -85,7 +86,9 @@ impl LogWalk {
         let start = self.offset;
         let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
         while reader.offset() < start + PIECE_BYTES {
-            let Some((header, entries)) = reader.next_whole(file.name)? else { return Ok(false) };
+            let Some((header, entries)) = next_ours(&mut reader, file.name)? else {
+                return Ok(false);
+            };
             if header.stamp.kind != FrameKind::Batch {
                 continue;
             }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{Access, File, Vfs};
 
-use super::hint::{Collector, HintReader, Item};
+use super::frames::is_ours;
+use super::hint::{Collector, HintReader, Item, Totals, Unusable};
 use super::open::{Found, look, take_lock};
 use super::recover::{Disk, check_orphans, open_live, read_tails};
 use super::{LAYOUT, Store};
@@ -149,23 +150,24 @@ impl VerifyReport {
         Ok(())
     }
 
-    /// A hint must say what the records say; where it does not, it is not used, so it counts as torn.
+    /// A hint that is not whole is not used, so it counts as torn. One that is must say what the records say: it is
+    /// believed.
     fn hint(&mut self, disk: Disk<'_>, number: u64, end: u64, collector: Collector) {
         let name = FileName::Hint(number);
         let Ok(file) = disk.vfs.open(&alloc::format!("{name}"), Access::Read) else { return };
         self.files += 1;
-        let (items, _) = collector.finish(end, 0);
-        let read = || -> core::result::Result<Vec<Item>, super::hint::Unusable> {
+        let read = || -> core::result::Result<(Vec<Item>, Totals), Unusable> {
             let mut reader = HintReader::open(disk.vfs, disk.seed, number, end)?;
             let mut items = Vec::new();
             while reader.next_block(&mut items)? {}
-            Ok(items)
+            Ok((items, reader.totals))
         };
-        let bytes = file.len().unwrap_or(0);
-        if read().is_ok_and(|read| read == items) {
-            self.bytes += bytes;
-        } else {
-            self.torn.push(Torn { file: name, offset: 0, bytes });
+        let (offset, bytes) = (0, file.len().unwrap_or(0));
+        let time_ms = collector.totals.time_ms;
+        match read() {
+            Ok(read) if read == collector.finish(end, time_ms) => self.bytes += bytes,
+            Ok(_) => self.corrupt.push(Corruption { file: name, offset, bytes, what: Damage::Key }),
+            Err(Unusable) => self.torn.push(Torn { file: name, offset, bytes }),
         }
     }
 
@@ -181,8 +183,16 @@ impl VerifyReport {
         let mut reader = FrameReader::new(file, id, end);
         loop {
             let (offset, what) = match reader.next()? {
+                Step::Frame { header, offset, entries } if !is_ours(&header, &entries) => {
+                    let (bytes, what) = (header.frame_len(), Damage::Kind);
+                    self.corrupt.push(Corruption { file: name, offset, bytes, what });
+                    continue;
+                }
                 Step::Frame { header, entries, .. } => {
                     self.bytes += header.frame_len();
+                    if let Some((_, collector)) = &mut collect {
+                        collector.saw(header.stamp.time_ms);
+                    }
                     if header.stamp.kind == FrameKind::Footer {
                         continue;
                     }
@@ -213,7 +223,10 @@ impl VerifyReport {
     fn count(&mut self, file: &dyn File, id: FileId, len: u64) -> Result<()> {
         self.files += 1;
         let mut reader = FrameReader::new(file, id, len);
-        while let Step::Frame { header, .. } = reader.next()? {
+        while let Step::Frame { header, entries, .. } = reader.next()? {
+            if !is_ours(&header, &entries) {
+                break;
+            }
             self.bytes += header.frame_len();
             self.records += u64::from(header.count);
         }

@@ -151,12 +151,12 @@ pub(crate) fn decode_body<'a>(
     }
     let base = offset + HEADER_BYTES as u64;
     let mut crcs = crc32fast::Hasher::new();
-    let mut at = 0;
+    let (mut at, mut are_records) = (0, true);
     for _ in 0..header.count {
         let rest = body.get(at..).ok_or(Defect::Length)?;
         let len = entry_len(rest)?;
         let bytes = rest.get(..len).ok_or(Defect::Length)?;
-        decode_checked(bytes, id, base + at as u64, check)?;
+        are_records &= decode_checked(bytes, id, base + at as u64, check)?.kind.is_record();
         crcs.update(&bytes[..4]);
         at += len;
     }
@@ -166,7 +166,7 @@ pub(crate) fn decode_body<'a>(
     if check && crcs.finalize() != header.entries_crc {
         return Err(Defect::Checksum);
     }
-    Ok(Entries { body, at: 0, id, base })
+    Ok(Entries { body, at: 0, id, base, are_records })
 }
 
 /// The entries of a frame that was checked.
@@ -176,6 +176,14 @@ pub(crate) struct Entries<'a> {
     at: usize,
     id: FileId,
     base: u64,
+    are_records: bool,
+}
+
+impl Entries<'_> {
+    /// Whether every entry of the frame is a record of one key.
+    pub(crate) const fn are_records(&self) -> bool {
+        self.are_records
+    }
 }
 
 impl<'a> Iterator for Entries<'a> {

@@ -29,6 +29,7 @@ fn small_entries() -> Vec<Parts> {
     for (key_len, value_len) in [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)] {
         let (key, value) = (vec![0xa0; key_len], vec![0xb0; value_len]);
         all.push((EntryKind::Put, key.clone(), value.clone(), 0));
+        all.push((EntryKind::RangeTombstone, key.clone(), value.clone(), 0));
         all.push((EntryKind::PutUntil, key.clone(), value, 1 << 40));
         if value_len == 0 {
             all.push((EntryKind::Tombstone, key, Vec::new(), 0));
@@ -209,7 +210,8 @@ fn entries_that_cannot_be_are_refused_under_right_checksums() {
     assert_eq!(raw(3, 0, 0, b""), Err(Damage::Kind), "a tombstone without a key");
     assert_eq!(raw(3, 1, 1, b"kv"), Err(Damage::Kind), "a tombstone with a value");
     assert_eq!(raw(4, 1, 0, b"k"), Err(Damage::Kind), "plain bytes with a key");
-    for kind in [0, 5, 255] {
+    assert_eq!(raw(5, 0, 1, b"v"), Err(Damage::Kind), "a range without its first key");
+    for kind in [0, 6, 255] {
         assert_eq!(raw(kind, 1, 1, b"kv"), Err(Damage::Kind), "kind={kind}");
     }
     assert_eq!(raw(1, 1, 2, b"kv"), Err(Damage::Length), "longer than the frame");

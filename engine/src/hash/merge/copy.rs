@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering;
 use super::super::Store;
 use super::super::expiry::NEVER_MS;
 use super::super::files::DataFile;
+use super::super::frames::next_ours;
 use super::super::hint::{Collector, HintWriter, Item};
 use super::super::index::Loc;
 use super::{Merge, Move, Output, Pending, Phase};
@@ -32,7 +33,7 @@ impl Merge {
         let end = file.end();
         let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
         while reader.offset() < start + STEP_BYTES as u64 {
-            let Some((header, entries)) = reader.next_whole(file.name)? else {
+            let Some((header, entries)) = next_ours(&mut reader, file.name)? else {
                 self.phase = Phase::Copy(input + 1, FILE_HEADER_BYTES as u64);
                 return Ok(());
             };
