@@ -108,6 +108,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    #[inline]
     pub(crate) fn state(&self) -> State {
         State::ALL[usize::from(self.state.load(Ordering::Acquire))]
     }
@@ -122,6 +123,7 @@ impl Store {
     }
 
     /// Refuses every call after `close`.
+    #[inline]
     fn check_open(&self) -> Result<()> {
         if self.state() == State::Closed { Err(Error::Closed) } else { Ok(()) }
     }
@@ -161,11 +163,13 @@ impl Store {
     }
 
     /// The time now: the greatest that was seen in this open, and in the frames that it found.
+    #[inline]
     pub(crate) fn now_ms(&self) -> u64 {
         let now = self.options.clock.now_ms();
         self.time_ms.fetch_max(now, Ordering::AcqRel).max(now)
     }
 
+    #[inline]
     fn place(&self, key: &[u8]) -> Place {
         self.index.place(self.hasher.hash(key))
     }

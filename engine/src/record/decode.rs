@@ -86,6 +86,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// The length that the entry at the front of `bytes` claims; not checked by a checksum yet.
+#[inline]
 pub(crate) fn entry_len(bytes: &[u8]) -> Result<usize, Defect> {
     let mut reader = Reader::new(bytes);
     let mut read = || -> Option<(u8, u16, u32)> {
@@ -111,6 +112,7 @@ pub(crate) fn decode_entry(bytes: &[u8], id: FileId, offset: u64) -> Result<Entr
 }
 
 /// Reads an entry of exactly `bytes`; `check` is false only where a test leaves the checksum out on purpose.
+#[inline]
 fn decode_checked(bytes: &[u8], id: FileId, offset: u64, check: bool) -> Result<Entry<'_>, Defect> {
     let mut reader = Reader::new(bytes);
     let mut read = || -> Option<(u32, u8, u16, u32)> {

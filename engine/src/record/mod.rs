@@ -51,6 +51,7 @@ impl FrameKind {
         }
     }
 
+    #[inline]
     const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
             1 => Some(Self::Batch),
