@@ -21,6 +21,38 @@ pub enum Write {
     },
 }
 
+/// One write whose bytes lie elsewhere: what [`Db::write_borrowed`](crate::Db::write_borrowed) takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteRef<'a> {
+    /// Sets a key.
+    Put {
+        /// The key.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+        /// When the key expires, in milliseconds since 1970.
+        expires_ms: Option<u64>,
+    },
+    /// Takes a key away.
+    Delete {
+        /// The key.
+        key: &'a [u8],
+    },
+}
+
+impl Write {
+    /// The same write, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> WriteRef<'_> {
+        match self {
+            Self::Put { key, value, expires_ms } => {
+                WriteRef::Put { key, value, expires_ms: *expires_ms }
+            }
+            Self::Delete { key } => WriteRef::Delete { key },
+        }
+    }
+}
+
 /// Writes in order; [`Db::write`](crate::Db::write) applies all of them or none. A later write of the same key wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{Lock, Vfs};
 
-use crate::batch::{Batch, Write};
+use crate::batch::{Batch, Write, WriteRef};
 use crate::error::Result;
 use crate::hash::{self, LogEntry, OpRef, RepairReport, Stats, Store, VerifyReport};
 use crate::options::{Durability, Layout, OpenMode, Options};
@@ -138,9 +138,21 @@ impl Db {
     /// # Errors
     /// As [`put`](Db::put).
     pub fn write(&self, batch: &Batch, durability: Durability) -> Result<u64> {
+        self.write_borrowed(batch.writes().iter().map(Write::borrowed), durability)
+    }
+
+    /// As [`write`](Db::write), for writes whose bytes lie elsewhere.
+    ///
+    /// # Errors
+    /// As [`put`](Db::put).
+    pub fn write_borrowed<'a>(
+        &self,
+        writes: impl ExactSizeIterator<Item = WriteRef<'a>>,
+        durability: Durability,
+    ) -> Result<u64> {
         let mut ops = Vec::new();
-        ops.try_reserve_exact(batch.len())?;
-        ops.extend(batch.writes().iter().map(op_of));
+        ops.try_reserve_exact(writes.len())?;
+        ops.extend(writes.map(op_of));
         self.store.write(&ops, durability)
     }
 
@@ -158,6 +170,18 @@ impl Db {
     /// As [`get`](Db::get).
     pub fn get_with_expiry(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
         self.store.get(key.as_ref(), value_with_expiry)
+    }
+
+    /// Shows the value of `key`, and when it expires, to `view`, which saves a copy; `None` if it is not there.
+    ///
+    /// # Errors
+    /// As [`get`](Db::get), and those of `view`.
+    pub fn get_with<R>(
+        &self,
+        key: &[u8],
+        mut view: impl FnMut(&[u8], Option<u64>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        self.store.get(key, |record| view(record.value, record.expires_ms))
     }
 
     /// Whether `key` is there.
@@ -322,15 +346,15 @@ const fn tombstone(key: &[u8]) -> OpRef<'_> {
     OpRef { kind: EntryKind::Tombstone, key, value: &[], expires_ms: 0 }
 }
 
-fn op_of(write: &Write) -> OpRef<'_> {
+fn op_of(write: WriteRef<'_>) -> OpRef<'_> {
     match write {
-        Write::Put { key, value, expires_ms: None } => {
+        WriteRef::Put { key, value, expires_ms: None } => {
             OpRef { kind: EntryKind::Put, key, value, expires_ms: 0 }
         }
-        Write::Put { key, value, expires_ms: Some(at) } => {
-            OpRef { kind: EntryKind::PutUntil, key, value, expires_ms: *at }
+        WriteRef::Put { key, value, expires_ms: Some(expires_ms) } => {
+            OpRef { kind: EntryKind::PutUntil, key, value, expires_ms }
         }
-        Write::Delete { key } => tombstone(key),
+        WriteRef::Delete { key } => tombstone(key),
     }
 }
 
@@ -372,6 +396,18 @@ impl Snapshot {
     /// As [`get`](Snapshot::get).
     pub fn get_with_expiry(&self, key: impl AsRef<[u8]>) -> Result<Option<Value>> {
         self.handle.get(key.as_ref(), value_with_expiry)
+    }
+
+    /// Shows the value that `key` had, and when it expires, to `view`; `None` if it was not there.
+    ///
+    /// # Errors
+    /// As [`get`](Snapshot::get), and those of `view`.
+    pub fn get_with<R>(
+        &self,
+        key: &[u8],
+        mut view: impl FnMut(&[u8], Option<u64>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        self.handle.get(key, |record| view(record.value, record.expires_ms))
     }
 
     /// Whether `key` was there.

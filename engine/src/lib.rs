@@ -30,7 +30,7 @@ mod record;
 #[cfg(feature = "std")]
 mod threads;
 
-pub use batch::{Batch, Write};
+pub use batch::{Batch, Write, WriteRef};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};

@@ -38,13 +38,13 @@ impl Store {
     pub(crate) fn get<R>(
         &self,
         key: &[u8],
-        view: impl Fn(&Entry<'_>) -> Result<R>,
+        mut view: impl FnMut(&Entry<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
         self.check_open()?;
         let place = self.place(key);
         loop {
             let candidates = self.index.shard(place.shard).candidates(place.tag);
-            match self.read_first(place, &candidates, key, &view)? {
+            match self.read_first(place, &candidates, key, &mut view)? {
                 Read::Hit(found) => return Ok(found),
                 Read::Other => return Ok(None),
                 Read::Gone => {}
@@ -58,7 +58,7 @@ impl Store {
         place: Place,
         candidates: &Candidates,
         key: &[u8],
-        view: &impl Fn(&Entry<'_>) -> Result<R>,
+        view: &mut impl FnMut(&Entry<'_>) -> Result<R>,
     ) -> Result<Read<Option<R>>> {
         for loc in candidates.iter() {
             let read = self.read_at(loc, |entry| {
