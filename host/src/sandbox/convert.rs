@@ -2,8 +2,8 @@
 
 use keelstone::vfs::{self, Kind, Op};
 use keelstone::{
-    Batch, Corruption, Damage, Durability, Entry, Error, FileName, Health, Invalid, Layout,
-    LogEntry, Loss, OpenMode, Options, RepairReport, Torn, Value, VerifyReport, Write,
+    Corruption, Damage, Durability, Error, FileName, Health, Invalid, Layout, Loss, OpenMode,
+    Options, RepairReport, Torn, VerifyReport,
 };
 
 use crate::wasi_fs::bindings::exports::keelstone::store::store as wit;
@@ -46,42 +46,6 @@ pub(super) const fn durability(from: Durability) -> wit::Durability {
         Durability::Durable => wit::Durability::Durable,
         Durability::Buffered => wit::Durability::Buffered,
     }
-}
-
-/// A batch as the component takes it; its bytes are not copied here.
-pub(super) fn batch(from: &Batch) -> Vec<wit::WriteParam<'_>> {
-    from.writes().iter().map(write).collect()
-}
-
-fn write(from: &Write) -> wit::WriteParam<'_> {
-    match from {
-        Write::Put { key, value, expires_ms } => {
-            wit::WriteParam { key, value: Some(value), expires_ms: *expires_ms }
-        }
-        Write::Delete { key } => wit::WriteParam { key, value: None, expires_ms: None },
-    }
-}
-
-/// A value that was found.
-pub(super) fn value(from: wit::Value) -> Value {
-    Value { value: from.bytes, expires_ms: from.expires_ms }
-}
-
-/// An entry of a scan.
-pub(super) fn entry(from: wit::Entry) -> Entry {
-    let wit::Entry { key, value, expires_ms } = from;
-    Entry { key, value, expires_ms }
-}
-
-/// An entry of the log.
-pub(super) fn log_entry(from: wit::LogEntry) -> LogEntry {
-    let wit::LogEntry { sequence, time_ms, write } = from;
-    let wit::WriteResult { key, value, expires_ms } = write;
-    let write = match value {
-        Some(value) => Write::Put { key, value, expires_ms },
-        None => Write::Delete { key },
-    };
-    LogEntry { sequence, time_ms, write }
 }
 
 /// What a store can do.
@@ -186,7 +150,8 @@ fn invalid(from: &wit::Error) -> Invalid {
 /// The engine's errors hold texts of the program; a text that this build does not know is told
 /// without its detail.
 fn known(text: &str) -> &'static str {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 11] = [
+        "bytes",
         "value_bytes_max",
         "memory_budget",
         "segment_bytes",
