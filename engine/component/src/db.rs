@@ -197,7 +197,7 @@ impl<T, I: Iterator<Item = EngineResult<T>>> Pages<I> {
         Self(RefCell::new(Rest { items, failure: None }))
     }
 
-    /// Takes at least one item, and further ones within the limits; `put` appends the bytes of each.
+    /// Takes at least one item, and further ones within the limits; `put` appends their bytes.
     fn next<W>(
         &self,
         entries: u32,

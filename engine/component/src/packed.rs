@@ -1,8 +1,8 @@
 //! Keys and values one behind the other in one list: the shape in which many of them cross the
 //! border at the price of one.
 //!
-//! Called by `db`; calls nothing. Promise: lengths of the host are believed only once they are known
-//! to be those of the bytes. Never: traps on what a host says.
+//! Called by `db`; calls nothing. Promise: lengths of the host are believed only once they are
+//! known to be those of the bytes. Never: traps on what a host says.
 
 use alloc::vec::Vec;
 
@@ -36,7 +36,7 @@ pub(crate) fn writes(from: &wit::Batch) -> Result<impl ExactSizeIterator<Item = 
 
 /// The bytes, if these are their lengths.
 fn checked(bytes: &[u8], lengths: impl Iterator<Item = u64>) -> Result<&[u8]> {
-    // Why it cannot overflow: no list has 2^32 elements, and no element two full lengths.
+    // Why it cannot overflow: 4 GiB hold at most 2^30 elements, and each tells less than 2^33.
     let told: u64 = lengths.sum();
     if told == bytes.len() as u64 {
         Ok(bytes)
