@@ -17,6 +17,9 @@ pub type Pair = (Key, Value);
 pub const BATCH_PAIRS: usize = 1_000;
 /// The cache of every store that has one.
 pub const CACHE_BYTES: usize = 256 << 20;
+/// Memory for new writes in every store that has some.
+#[cfg(any(feature = "leveldb", feature = "rocksdb", feature = "fjall"))]
+pub const MEMTABLE_BYTES: usize = 64 << 20;
 
 /// What a store can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
