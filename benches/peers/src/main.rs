@@ -28,7 +28,7 @@ const HELP: &str = "\
 usage: peers [--size full|small] [--rounds N] [--engines NAME,...] [--groups NAME,...] [--cap-ms N]
   --size    full: 1,000,000 keys in 5 rounds; small: 2,000 keys in 1 round
   --rounds  another number of rounds
-  --engines only these, and their floors where they are named
+  --engines only these; floors are engines too
   --groups  only these of seq, bulk, random, overwrite, ycsb, reopen
   --cap-ms  a workload ends after this long (4000)
   --notes   runs nothing: the tables of a run whose standard error is in this file
