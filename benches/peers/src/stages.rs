@@ -27,7 +27,7 @@ pub struct Plan {
 const SLICE: u64 = 256;
 /// Slices between two looks at the memory.
 const SLICES_A_SAMPLE: u64 = 64;
-/// Pairs that are put one by one before a store is closed or killed.
+/// Pairs that are put one by one, after all others, before a store is closed or killed.
 const LAST_PUTS: u64 = 1_000;
 /// The longest scan of YCSB E.
 const SCAN_PAIRS_MAX: u64 = 100;
@@ -280,11 +280,10 @@ fn ycsb(engine: &Engine, dir: &Path, plan: Plan) {
 /// A store that is full, its last pairs put one by one and none of them synced.
 fn filled(engine: &Engine, dir: &Path, plan: Plan) -> Session {
     let order: Vec<u64> = (0..plan.keys).collect();
-    let (most, last) = order.split_at(index(plan.keys - LAST_PUTS.min(plan.keys)));
     let mut session = Session::open(engine, dir, plan);
-    session.load(most);
-    for number in last {
-        session.peer.put(&key(*number), &value(*number));
+    session.load(&order);
+    for number in plan.keys..plan.keys + LAST_PUTS {
+        session.peer.put(&key(number), &value(number));
     }
     session
 }
@@ -296,9 +295,9 @@ fn reopen(name: &str, engine: &Engine, dir: &Path, plan: Plan) {
     let session = Session::open(engine, dir, plan);
     let first = session.peer.get(&key(0));
     let took = start.elapsed();
-    let (last, ops) = (plan.keys - LAST_PUTS.min(plan.keys), 1);
-    let found = (last..plan.keys).filter(|n| session.peer.get(&key(*n)) == Some(*n)).count();
-    let (checksum, name) = (first.map_or(0, |number| number + 1), name.to_owned());
+    let last = plan.keys..plan.keys + LAST_PUTS;
+    let found = last.filter(|n| session.peer.get(&key(*n)) == Some(*n)).count();
+    let (ops, checksum, name) = (1, first.map_or(0, |number| number + 1), name.to_owned());
     report::count(format!("found-{name}"), found as u64);
     say(Line::Time(Time { name, ops, took, checksum, whole: true }));
     // Why: what is measured is done, and closing could write much.
