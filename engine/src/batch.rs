@@ -19,6 +19,53 @@ pub enum Write {
         /// The key.
         key: Vec<u8>,
     },
+    /// Takes every key away from one up to, and without, another. Ordered layout only.
+    DeleteRange {
+        /// The first key that goes.
+        from: Vec<u8>,
+        /// The first key behind it that stays.
+        to: Vec<u8>,
+    },
+}
+
+/// One write whose bytes lie elsewhere: what [`Db::write_borrowed`](crate::Db::write_borrowed) takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteRef<'a> {
+    /// Sets a key.
+    Put {
+        /// The key.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+        /// When the key expires, in milliseconds since 1970.
+        expires_ms: Option<u64>,
+    },
+    /// Takes a key away.
+    Delete {
+        /// The key.
+        key: &'a [u8],
+    },
+    /// Takes every key away from one up to, and without, another. Ordered layout only.
+    DeleteRange {
+        /// The first key that goes.
+        from: &'a [u8],
+        /// The first key behind it that stays.
+        to: &'a [u8],
+    },
+}
+
+impl Write {
+    /// The same write, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> WriteRef<'_> {
+        match self {
+            Self::Put { key, value, expires_ms } => {
+                WriteRef::Put { key, value, expires_ms: *expires_ms }
+            }
+            Self::Delete { key } => WriteRef::Delete { key },
+            Self::DeleteRange { from, to } => WriteRef::DeleteRange { from, to },
+        }
+    }
 }
 
 /// Writes in order; [`Db::write`](crate::Db::write) applies all of them or none. A later write of the same key wins.
@@ -53,6 +100,11 @@ impl Batch {
     /// Takes `key` away.
     pub fn delete(&mut self, key: impl Into<Vec<u8>>) -> &mut Self {
         self.push(Write::Delete { key: key.into() })
+    }
+
+    /// Takes every key away from `from` up to, and without, `to`; the ordered layout has it.
+    pub fn delete_range(&mut self, from: impl Into<Vec<u8>>, to: impl Into<Vec<u8>>) -> &mut Self {
+        self.push(Write::DeleteRange { from: from.into(), to: to.into() })
     }
 
     /// Adds one write.

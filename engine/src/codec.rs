@@ -16,30 +16,36 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes, or `None` if there are fewer.
+    #[inline]
     pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, tail) = self.0.split_at_checked(count)?;
         self.0 = tail;
         Some(head)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, tail) = self.0.split_first_chunk::<N>()?;
         self.0 = tail;
         Some(*head)
     }
 
+    #[inline]
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
@@ -59,6 +65,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Writes `bytes` over the part of `buf` that begins at `at`; the part must be there.
+#[inline]
 pub(crate) fn put(buf: &mut [u8], at: usize, bytes: &[u8]) {
     buf[at..at + bytes.len()].copy_from_slice(bytes);
 }
@@ -75,6 +82,7 @@ impl FileId {
     }
 
     /// CRC-32 of `bytes` that stand at `offset` of this file: the same bytes elsewhere have another one.
+    #[inline]
     pub(crate) fn crc(self, offset: u64, bytes: &[u8]) -> u32 {
         let place = mix(self.0 ^ offset.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut hasher = crc32fast::Hasher::new_with_initial(fold(place));
@@ -84,11 +92,13 @@ impl FileId {
 }
 
 /// CRC-32 of bytes that are bound by what stands around them.
+#[inline]
 pub(crate) fn crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes half of the output bits.
+#[inline]
 const fn mix(mut x: u64) -> u64 {
     x ^= x >> 30;
     x = x.wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -98,6 +108,7 @@ const fn mix(mut x: u64) -> u64 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves are folded in")]
+#[inline]
 const fn fold(x: u64) -> u32 {
     (x ^ (x >> 32)) as u32
 }
@@ -121,6 +132,7 @@ impl KeyHasher {
         Self { high: mix(high ^ 0x6b65_7973), low: mix(low ^ 0x6861_7368) }
     }
 
+    #[inline]
     pub(crate) fn hash(self, key: &[u8]) -> u128 {
         let mut hasher = SipHasher13::new_with_keys(self.high, self.low);
         hasher.write(key);

@@ -121,7 +121,7 @@ pub enum Damage {
     Kind,
     /// Acknowledged records are missing: sequences do not follow each other.
     Gap,
-    /// The index and the file disagree.
+    /// The index, or a hint, and the file disagree.
     Key,
     /// Bytes that should be zero are not.
     Padding,
@@ -204,6 +204,15 @@ pub enum Invalid {
     /// The destination holds something already.
     #[error("destination is not empty")]
     NotEmpty,
+    /// The store was created with another order of keys.
+    #[error("the store has another order of keys")]
+    Comparator,
+    /// A range ends before it begins.
+    #[error("the range ends before it begins")]
+    Range,
+    /// Input that must be sorted is not, or has a key twice.
+    #[error("not in ascending order of keys")]
+    Unsorted,
 }
 
 impl Invalid {
@@ -218,6 +227,9 @@ impl Invalid {
             Self::Option(_) => "option",
             Self::Layout => "layout",
             Self::NotEmpty => "not-empty",
+            Self::Comparator => "comparator",
+            Self::Range => "range",
+            Self::Unsorted => "unsorted",
         }
     }
 
@@ -228,7 +240,13 @@ impl Invalid {
             Self::KeyTooLong { bytes, max }
             | Self::ValueTooLong { bytes, max }
             | Self::BatchTooLarge { bytes, max } => (bytes, max),
-            Self::EmptyKey | Self::Option(_) | Self::Layout | Self::NotEmpty => (0, 0),
+            Self::EmptyKey
+            | Self::Option(_)
+            | Self::Layout
+            | Self::NotEmpty
+            | Self::Comparator
+            | Self::Range
+            | Self::Unsorted => (0, 0),
         }
     }
 }

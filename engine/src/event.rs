@@ -60,6 +60,28 @@ pub enum Event {
         /// Bytes that came out.
         bytes_out: u64,
     },
+    /// A memtable became a table.
+    Flushed {
+        /// Bytes of the table; 0 if nothing was left to be written.
+        bytes: u64,
+        /// Versions of keys that went in.
+        records: u64,
+        /// The last sequence that is in tables now.
+        sequence: u64,
+    },
+    /// A compaction was published.
+    Compacted {
+        /// The level of what came out.
+        level: u64,
+        /// Tables that went in.
+        inputs: u64,
+        /// Tables that came out.
+        outputs: u64,
+        /// Bytes that went in.
+        bytes_in: u64,
+        /// Bytes that came out.
+        bytes_out: u64,
+    },
     /// A file that is no longer needed was removed.
     Removed {
         /// The file.

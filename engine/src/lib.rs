@@ -22,28 +22,30 @@ pub mod limits;
 mod log;
 mod manifest;
 mod options;
-#[allow(dead_code, reason = "the ordered layout is being built")]
 mod order;
 #[allow(dead_code, reason = "being built")]
 mod ordered;
 #[cfg(feature = "lab")]
 pub mod probe;
 mod record;
+mod stats;
 #[cfg(feature = "std")]
 mod threads;
 
-pub use batch::{Batch, Write};
+pub use batch::{Batch, Write, WriteRef};
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
-pub use db::{Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, lock, repair, verify};
+pub use db::{
+    Bounds, Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, Walk, lock, repair, verify,
+};
 pub use dump::{Dump, dump};
 pub use error::{Corruption, Damage, Error, FileName, Invalid, Result};
 pub use event::{Event, Observer};
-pub use hash::{Loss, RepairReport, Stats, Torn, VerifyReport};
-pub use journal::LogEntry;
+pub use journal::{Hurt, LogEntry, Loss, RepairReport, Torn, VerifyReport};
 pub use keelstone_vfs as vfs;
 pub use options::{Durability, Layout, OpenMode, Options, SyncEvery};
 pub use order::Comparator;
+pub use stats::{LevelStats, OrderedStats, Stats};
 #[cfg(feature = "std")]
 pub use threads::Workers;

@@ -7,6 +7,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::error::{Error, Invalid, Result};
 use crate::event::Observer;
 use crate::limits;
+use crate::order::Comparator;
 
 /// Which storage layout a store has; chosen at creation, kept for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ use crate::limits;
 pub enum Layout {
     /// Keys in a hash index in memory, records in logs: a get is one read, scans are unordered.
     Hash,
+    /// Sorted tables in levels: scans in order, in both directions, and range deletes.
+    Ordered,
 }
 
 /// When a write that returned survives a power cut.
@@ -78,6 +81,30 @@ pub struct Options {
     pub memory_budget: usize,
     /// Shards of the index, a multiple of 8 from 8 to 65,528: a put moves at most about keys / shards x 1.6 entries.
     pub index_shards: usize,
+    /// Ordered layout: memory of the memtable that takes writes, in bytes; full, it becomes a table.
+    pub memtable_bytes: usize,
+    /// Ordered layout: a memtable that was not written to for so long becomes a table, so that its log can go; 0: never.
+    pub memtable_idle_ms: u64,
+    /// Ordered layout: about how long a table becomes that a compaction writes, in bytes.
+    pub table_bytes: u64,
+    /// Ordered layout: the bytes of level 1; every other level may have ten times those of the one above.
+    pub level_bytes: u64,
+    /// Ordered layout: about how long a block of a table becomes before it is compressed, in bytes.
+    pub block_bytes: usize,
+    /// Ordered layout: bits of a table's filter for each key, 0 for none; 10 let 1 in 100 absent keys through.
+    pub filter_bits_per_key: usize,
+    /// Ordered layout: prefixes of this length get a filter of their own; scans of a prefix leave tables out by it.
+    pub prefix_bytes: Option<usize>,
+    /// Ordered layout: whether blocks are compressed with LZ4.
+    pub lz4: bool,
+    /// Ordered layout: tables that are kept open at once.
+    pub open_tables: usize,
+    /// Ordered layout: what compactions may read and write in a second while nothing waits for them; 0: no limit.
+    pub compaction_bytes_per_second: u64,
+    /// Ordered layout: the order of keys; `None`: byte by byte. Its name is stored, and another one is refused.
+    pub comparator: Option<Arc<dyn Comparator>>,
+    /// Ordered layout: checks every version of the tree as it is installed.
+    pub paranoid: bool,
     /// Whether writes run bounded steps of due background work; `false` leaves that to whoever calls `work`.
     pub inline_work: bool,
     /// The 128-bit seed of a new store: checksums and hashes are keyed by it. Take it from a random source.
@@ -107,6 +134,18 @@ impl Options {
             reserve_bytes: 1 << 20,
             memory_budget: 256 << 20,
             index_shards: 1024,
+            memtable_bytes: 16 << 20,
+            memtable_idle_ms: 600_000,
+            table_bytes: 8 << 20,
+            level_bytes: 64 << 20,
+            block_bytes: 4096,
+            filter_bits_per_key: 10,
+            prefix_bytes: None,
+            lz4: false,
+            open_tables: 512,
+            compaction_bytes_per_second: 0,
+            comparator: None,
+            paranoid: false,
             inline_work: true,
             seed,
             clock: ManualClock::new(0),
@@ -138,6 +177,24 @@ impl Options {
         }
         if !(8..=65_528).contains(&self.index_shards) || !self.index_shards.is_multiple_of(8) {
             return bad("index_shards");
+        }
+        if !(1024..=1 << 30).contains(&self.memtable_bytes) {
+            return bad("memtable_bytes");
+        }
+        if !(1024..=limits::FILE_BYTES_MAX / 2).contains(&self.table_bytes) {
+            return bad("table_bytes");
+        }
+        if self.level_bytes < self.table_bytes {
+            return bad("level_bytes");
+        }
+        if !(64..=1 << 20).contains(&self.block_bytes) {
+            return bad("block_bytes");
+        }
+        if self.filter_bits_per_key > 64 {
+            return bad("filter_bits_per_key");
+        }
+        if self.open_tables < 16 {
+            return bad("open_tables");
         }
         Ok(())
     }

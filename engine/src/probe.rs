@@ -26,6 +26,7 @@ use crate::record::{
 
 pub use crate::hash::probe::{encode_hint, hint};
 pub use crate::lab::{Counts, NUMBER, SEED};
+pub use crate::ordered::memtable::probe::{Memtable, MemtableWriter};
 
 /// Bytes of a slot of CURRENT without its padding.
 const SLOT_BYTES: usize = 64;
@@ -226,7 +227,7 @@ pub fn encode_manifest(continued: bool) -> Vec<u8> {
     ];
     let edits = edits.iter().chain(continued.then_some(&Edit::Continued { number: 2 }));
     for edit in edits {
-        assert!(manifest.commit(&[*edit]).is_ok(), "a disk in memory");
+        assert!(manifest.commit(core::slice::from_ref(edit)).is_ok(), "a disk in memory");
     }
     let image = disk.image();
     let (current, first) = (&image["CURRENT"], &image["000001.manifest"]);

@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use contract::exports::keelstone::store::store::{
-    self as wit, Durability, OpenMode, Options, Write,
+    self as wit, Batch, Durability, Keys, OpenMode, Options, Write,
 };
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Error, Result, Store};
@@ -62,12 +62,14 @@ fn visit(dir: &Path) -> Result<Option<Vec<u8>>> {
     let db = host.keelstone_store_store().db();
     let said = |error: wit::Error| Error::msg(error.message);
     let open = db.call_open(&mut store, "store", options())?.map_err(said)?;
-    let found = db.call_get(&mut store, open, &[b"dune".to_vec()])?.map_err(said)?;
-    let value = Some(b"Frank Herbert".to_vec());
-    let write = Write { key: b"dune".to_vec(), value, expires_ms: None };
-    db.call_apply(&mut store, open, &[write], Durability::Durable)?.map_err(said)?;
+    let keys = Keys { bytes: b"dune".to_vec(), lengths: vec![4] };
+    let found = db.call_get(&mut store, open, &keys)?.map_err(said)?;
+    let write = Write { key_length: 4, value_length: Some(13), expires_ms: None, range: false };
+    let batch = Batch { bytes: b"duneFrank Herbert".to_vec(), writes: vec![write] };
+    db.call_apply(&mut store, open, &batch, Durability::Durable)?.map_err(said)?;
     db.call_close(&mut store, open)?.map_err(said)?;
-    Ok(found.into_iter().flatten().next().map(|value| value.bytes))
+    // One key was asked for: what was found is its value.
+    Ok(found.found[0].map(|_| found.bytes))
 }
 
 fn options() -> Options {

@@ -68,19 +68,48 @@ def value(key: bytes) -> bytes:
     return b"value of " + key
 
 
+def cut(values):
+    """The values that were found, and None for keys that are not there."""
+    rest = bytes(values.bytes)
+    for found in values.found:
+        if found is None:
+            yield None
+        else:
+            yield rest[: found.length]
+            rest = rest[found.length :]
+
+
+def refused(host: Host, name: str, *args):
+    """Calls with arguments that break a rule of the contract."""
+    index = host.instance.get_export_index(host.store, name, host.exports)
+    function = host.instance.get_func(host.store, index)
+    result = function(host.store, *args)
+    function.post_return(host.store)
+    error = result.payload if isinstance(result, Variant) else result
+    assert error.kind == "invalid" and error.subject == "bytes", error.message
+
+
 def write(host: Host):
     db = host.call("[static]db.open", "store", options("create"))
-    writes = [record(key=key, value=value(key), expires_ms=None) for key in KEYS]
-    sequence = host.call("[method]db.apply", db, writes, "durable")
+    writes = [record(key_length=len(key), value_length=len(value(key)), expires_ms=None, range=False) for key in KEYS]
+    batch = record(bytes=b"".join(key + value(key) for key in KEYS), writes=writes)
+    sequence = host.call("[method]db.apply", db, batch, "durable")
     assert sequence == len(KEYS), sequence
+    # Lengths that are not those of the bytes.
+    for lengths in [[], [3], [5], [2**32 - 1]]:
+        refused(host, "[method]db.get", db, record(bytes=b"four", lengths=lengths))
+    for length in [1, 2**32 - 1]:
+        wrong = record(key_length=4, value_length=length, expires_ms=None, range=False)
+        refused(host, "[method]db.apply", db, record(bytes=b"four", writes=[wrong]), "durable")
     host.call("[method]db.close", db)
     print(f"written={sequence}")
 
 
 def read(host: Host):
     db = host.call("[static]db.open", "store", options("existing"))
-    found = host.call("[method]db.get", db, [*KEYS, b"missing"])
-    values = [bytes(each.bytes) if each is not None else None for each in found]
+    wanted = [*KEYS, b"missing"]
+    keys = record(bytes=b"".join(wanted), lengths=[len(key) for key in wanted])
+    values = list(cut(host.call("[method]db.get", db, keys)))
     assert values == [*map(value, KEYS), None], values
     assert host.call("[method]db.len", db) == len(KEYS)
     host.call("[method]db.close", db)

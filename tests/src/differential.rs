@@ -5,6 +5,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use keelstone::Layout;
+
 use crate::disk::{Disk, DiskKind};
 use crate::mirror::{Mirror, START_MS};
 use crate::op::{Generator, Op};
@@ -25,6 +27,8 @@ pub struct Run {
     pub kind: DiskKind,
     /// What is different in every store.
     pub twist: Twist,
+    /// In which layout.
+    pub layout: Layout,
 }
 
 impl Run {
@@ -37,7 +41,11 @@ impl Run {
         shape.bug = self.twist.bug;
         let keys = *rng.pick(&[3, 10, 40]);
         let mut generator = Generator::new(Rng::new(rng.bits()), keys, START_MS);
-        let ops = (0..self.ops).map(|_| generator.op()).collect();
+        if self.layout == Layout::Ordered {
+            shape = shape.ordered(&mut rng);
+            generator = generator.ordered();
+        }
+        let ops = (0..self.ops).map(|_| generator.any_op()).collect();
         (shape, ops)
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use keelstone::{
-    Batch, Db, Durability, Entry, Error, FileName, Job, ManualClock, Scan, Snapshot, Write,
+    Batch, Bounds, Db, Durability, Entry, Error, FileName, Job, ManualClock, Scan, Snapshot, Write,
 };
 
 use crate::disk::Disk;
@@ -129,6 +129,7 @@ impl Mirror {
             Op::Remove(key) => self.remove(key)?,
             Op::Get(key) => self.get(key)?,
             Op::Scan => self.scan()?,
+            Op::Range { from, to, reverse, turns } => self.range(from, to, *reverse, *turns)?,
             Op::Snapshot => {
                 if self.snapshots.len() < 4 {
                     let snapshot = fine("snapshot", self.db().snapshot())?;
@@ -182,6 +183,8 @@ impl Mirror {
         self.log.extend_from_slice(writes);
         self.tally.writes += writes.len() as u64;
         self.tally.batches += u64::from(writes.len() > 1);
+        let is_range = |write: &&Write| matches!(write, Write::DeleteRange { .. });
+        self.tally.range_deletes += writes.iter().filter(is_range).count() as u64;
         same("sequence of the batch", &sequence, &self.model.sequence())
     }
 
@@ -216,6 +219,44 @@ impl Mirror {
         same_entries("scan", &entries, &self.model.scan())?;
         let empty = fine("is_empty", self.db().is_empty())?;
         same("is_empty", &empty, &self.model.is_empty())
+    }
+
+    /// Compares a range in order, and then a walk that turns as the bits of `turns` say.
+    fn range(&mut self, from: &[u8], to: &[u8], reverse: bool, turns: u64) -> Said {
+        let mut bounds = Bounds::default().from(from).to(to);
+        if reverse {
+            bounds = bounds.reversed();
+        }
+        let inside = |entry: &Entry| &entry.key[..] >= from && &entry.key[..] < to;
+        let mut expected: Vec<Entry> = self.model.scan().into_iter().filter(inside).collect();
+        let snapshot = fine("snapshot", self.db().snapshot())?;
+        let mut walk = fine("walk", snapshot.walk(&bounds))?;
+        fine("seek_first", walk.seek_first())?;
+        let mut at = 0_usize;
+        for turn in 0..24 {
+            let place = expected.get(at);
+            same("walk", &walk.key(), &place.map(|entry| &entry.key[..]))?;
+            same("value of the walk", &walk.value(), &place.map(|entry| &entry.value[..]))?;
+            if turns >> turn & 1 == 1 || at == 0 {
+                fine("next", walk.next())?;
+                at += 1;
+            } else {
+                fine("prev", walk.prev())?;
+                at -= 1;
+            }
+            if at >= expected.len() {
+                // Why: from none a walk goes nowhere; it is sought again.
+                fine("seek_last", walk.seek_last())?;
+                at = expected.len().saturating_sub(1);
+            }
+        }
+        if reverse {
+            expected.reverse();
+        }
+        let scan = fine("scan_within", self.db().scan_within(&bounds))?;
+        let entries = fine("scan_within", scan.collect::<keelstone::Result<Vec<Entry>>>())?;
+        self.tally.range_scans += 1;
+        same_entries("range", &entries, &expected)
     }
 
     fn read_snapshot(&mut self, n: usize) -> Said {

@@ -53,6 +53,9 @@ impl Model {
             Write::Delete { key } => {
                 self.map.remove(key);
             }
+            Write::DeleteRange { from, to } => {
+                self.map.retain(|key, _| key < from || key >= to);
+            }
         }
     }
 
@@ -129,6 +132,8 @@ pub fn delete(key: impl Into<Vec<u8>>) -> Write {
 #[must_use]
 pub fn key_of(write: &Write) -> &[u8] {
     match write {
-        Write::Put { key, .. } | Write::Delete { key } => key,
+        Write::Put { key, .. } | Write::Delete { key } | Write::DeleteRange { from: key, .. } => {
+            key
+        }
     }
 }

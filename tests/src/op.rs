@@ -37,6 +37,17 @@ pub enum Op {
     BeginScan,
     /// Reads the rest of the n-th begun scan.
     EndScan(usize),
+    /// Reads from the first key up to the second one, in order or backward, and walks to and fro. Ordered layout only.
+    Range {
+        /// The first key of it.
+        from: Vec<u8>,
+        /// The first key behind it.
+        to: Vec<u8>,
+        /// From the end.
+        reverse: bool,
+        /// Where the walk turns.
+        turns: u64,
+    },
     /// Makes everything durable.
     Sync,
     /// Does all the work there is.
@@ -76,6 +87,9 @@ impl fmt::Display for Op {
                         expires_ms.map_or(Ok(()), |ms| write!(f, "@{ms}"))
                     }
                     Write::Delete { key } => write!(f, " -{}", show(key)),
+                    Write::DeleteRange { from, to } => {
+                        write!(f, " -{}..{}", show(from), show(to))
+                    }
                 })
             }
             Self::Remove(key) => write!(f, "remove {}", show(key)),
@@ -104,13 +118,27 @@ pub struct Generator {
     keys: u64,
     next_id: u64,
     time_ms: u64,
+    /// Whether the store has an order.
+    ordered: bool,
 }
 
 impl Generator {
     /// A generator over `keys` different keys, at `time_ms`.
     #[must_use]
     pub const fn new(rng: Rng, keys: u64, time_ms: u64) -> Self {
-        Self { rng, keys, next_id: 1, time_ms }
+        Self { rng, keys, next_id: 1, time_ms, ordered: false }
+    }
+
+    /// The same for a store with an order: with range deletes and scans in order.
+    #[must_use]
+    pub const fn ordered(mut self) -> Self {
+        self.ordered = true;
+        self
+    }
+
+    fn range(&mut self) -> (Vec<u8>, Vec<u8>) {
+        let (a, b) = (self.key(), self.key());
+        if a <= b { (a, b) } else { (b, a) }
     }
 
     /// A key: short and long ones, one the prefix of another.
@@ -133,6 +161,10 @@ impl Generator {
             1 => 400 + self.rng.index(900),
             _ => 8 + self.rng.index(90),
         };
+        if self.ordered && self.rng.percent(4) {
+            let (from, to) = self.range();
+            return Write::DeleteRange { from, to };
+        }
         match self.rng.below(10) {
             0..=2 => delete(key),
             3 => put_until(key, value(id, len), self.time_ms + self.rng.below(60)),
@@ -180,6 +212,16 @@ impl Generator {
             198 => Op::ReadOnly,
             _ => Op::Scan,
         }
+    }
+
+    /// As [`op`](Generator::op), with scans of ranges for a store with an order.
+    pub fn any_op(&mut self) -> Op {
+        if self.ordered && self.rng.percent(5) {
+            let ((from, to), reverse, turns) =
+                (self.range(), self.rng.percent(50), self.rng.bits());
+            return Op::Range { from, to, reverse, turns };
+        }
+        self.op()
     }
 
     /// The next operation of a run whose power is cut: writes, syncs, work, reopening.

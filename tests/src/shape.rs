@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use keelstone::lab::{Bug, Lab};
-use keelstone::{Durability, ManualClock, Observer, OpenMode, Options, SyncEvery};
+use keelstone::{Durability, Layout, ManualClock, Observer, OpenMode, Options, SyncEvery};
 
 use crate::rng::Rng;
 
@@ -15,6 +15,18 @@ pub const STORE_SEED: u128 = 0x5eed_0000_0000_0000_0000_0000_0000_0001;
 /// The options that the tests vary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
+    /// The layout.
+    pub layout: Layout,
+    /// Bytes of a memtable before it is flushed.
+    pub memtable_bytes: usize,
+    /// Bytes of a block of a table.
+    pub block_bytes: usize,
+    /// Bytes of a table.
+    pub table_bytes: u64,
+    /// Bits of a filter for each key.
+    pub filter_bits: usize,
+    /// Whether blocks are compressed.
+    pub lz4: bool,
     /// Bytes of a log before the next begins.
     pub segment_bytes: u64,
     /// Shards of the index.
@@ -44,6 +56,12 @@ pub struct Shape {
 impl Shape {
     /// Tiny logs, few shards, no reserve, work only when asked for.
     pub const TINY: Self = Self {
+        layout: Layout::Hash,
+        memtable_bytes: 1 << 20,
+        block_bytes: 256,
+        table_bytes: 2048,
+        filter_bits: 10,
+        lz4: false,
         segment_bytes: 2048,
         shards: 8,
         inline_work: false,
@@ -67,6 +85,12 @@ impl Shape {
             _ => SyncEvery::NEVER,
         };
         Self {
+            layout: Layout::Hash,
+            memtable_bytes: 1 << 20,
+            block_bytes: 256,
+            table_bytes: 2048,
+            filter_bits: 10,
+            lz4: false,
             segment_bytes: *rng.pick(&[2048, 3000, 4096, 8192]),
             shards: *rng.pick(&[8, 8, 16, 64]),
             inline_work: rng.percent(50),
@@ -79,6 +103,22 @@ impl Shape {
             equal_hashes: rng.percent(20),
             manifest_bytes: *rng.pick(&[0, 500, 1000]),
             bug: None,
+        }
+    }
+
+    /// The same in the ordered layout, with tiny memtables, tables and blocks.
+    #[must_use]
+    pub fn ordered(self, rng: &mut Rng) -> Self {
+        Self {
+            layout: Layout::Ordered,
+            // Why: a memtable has its filter and its first chunks at once; it is sealed soon after.
+            memtable_bytes: *rng.pick(&[1024, 70 << 10, 80 << 10]),
+            block_bytes: *rng.pick(&[64, 256, 1024]),
+            table_bytes: *rng.pick(&[1024, 2048, 8192]),
+            filter_bits: *rng.pick(&[0, 10]),
+            lz4: rng.percent(30),
+            equal_hashes: false,
+            ..self
         }
     }
 
@@ -96,6 +136,14 @@ impl Shape {
         options.memory_budget = self.memory_budget;
         options.index_shards = self.shards;
         options.inline_work = self.inline_work;
+        options.layout = Some(self.layout);
+        options.memtable_bytes = self.memtable_bytes;
+        options.block_bytes = self.block_bytes;
+        options.table_bytes = self.table_bytes;
+        options.level_bytes = 2 * self.table_bytes;
+        options.filter_bits_per_key = self.filter_bits;
+        options.lz4 = self.lz4;
+        options.paranoid = true;
         options.clock = Arc::clone(clock) as Arc<dyn keelstone::Clock>;
         let Self { bug, equal_hashes, manifest_bytes, .. } = *self;
         options.lab = Lab { bug, equal_hashes, manifest_bytes };

@@ -62,6 +62,18 @@ tally! {
     hints_used,
     /// Files that an open read record by record.
     files_scanned,
+    /// Memtables that became tables.
+    flushes,
+    /// Compactions that the store published.
+    compactions,
+    /// Tables that went down a level as they were.
+    table_moves,
+    /// Ranges of keys deleted.
+    range_deletes,
+    /// Ranges read in order, and walked to and fro.
+    range_scans,
+    /// Runs that ended with three levels or more in use.
+    deep_trees,
     /// Syncs.
     syncs,
 }
@@ -74,6 +86,13 @@ impl Tally {
         self.hints_used += stats.hints_used;
         self.files_scanned += stats.files_scanned;
         self.syncs += stats.syncs;
+        if let Some(ordered) = &stats.ordered {
+            self.flushes += ordered.flushes;
+            self.compactions += ordered.compactions;
+            self.table_moves += ordered.table_moves;
+            let used = ordered.levels.iter().filter(|level| level.tables > 0).count();
+            self.deep_trees += u64::from(used >= 3);
+        }
     }
 
     /// Fails if something happened less often than a test needs to mean anything.

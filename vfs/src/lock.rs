@@ -25,6 +25,7 @@ impl<T> Mutex<T> {
     }
 
     /// Waits for the lock and holds it until the guard is dropped.
+    #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         #[cfg(feature = "std")]
         return self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,6 +45,7 @@ impl<T> RwLock<T> {
     }
 
     /// Waits until no writer holds the lock and shares it until the guard is dropped.
+    #[inline]
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         #[cfg(feature = "std")]
         return self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -52,6 +54,7 @@ impl<T> RwLock<T> {
     }
 
     /// Waits for the lock and holds it alone until the guard is dropped.
+    #[inline]
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         #[cfg(feature = "std")]
         return self.0.write().unwrap_or_else(PoisonError::into_inner);

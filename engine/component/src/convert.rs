@@ -20,7 +20,10 @@ pub(crate) fn options(
         wit::OpenMode::Existing => keelstone::OpenMode::Existing,
         wit::OpenMode::ReadOnly => keelstone::OpenMode::ReadOnly,
     };
-    options.layout = from.layout.map(|wit::Layout::Hash| keelstone::Layout::Hash);
+    options.layout = from.layout.map(|layout| match layout {
+        wit::Layout::Hash => keelstone::Layout::Hash,
+        wit::Layout::Ordered => keelstone::Layout::Ordered,
+    });
     options.durability = durability(from.durability);
     let (writes, bytes, millis) = from.sync_every;
     options.sync_every = keelstone::SyncEvery { writes, bytes, millis };
@@ -59,41 +62,6 @@ pub(crate) const fn durability(from: wit::Durability) -> keelstone::Durability {
         wit::Durability::Durable => keelstone::Durability::Durable,
         wit::Durability::Buffered => keelstone::Durability::Buffered,
     }
-}
-
-/// A write of a batch as the engine takes it.
-pub(crate) fn write_in(write: wit::Write) -> keelstone::Write {
-    let wit::Write { key, value, expires_ms } = write;
-    match value {
-        Some(value) => keelstone::Write::Put { key, value, expires_ms },
-        None => keelstone::Write::Delete { key },
-    }
-}
-
-fn write_out(write: keelstone::Write) -> wit::Write {
-    match write {
-        keelstone::Write::Put { key, value, expires_ms } => {
-            wit::Write { key, value: Some(value), expires_ms }
-        }
-        keelstone::Write::Delete { key } => wit::Write { key, value: None, expires_ms: None },
-    }
-}
-
-/// A value that was found.
-pub(crate) fn value(found: keelstone::Value) -> wit::Value {
-    wit::Value { bytes: found.value, expires_ms: found.expires_ms }
-}
-
-/// An entry of a scan.
-pub(crate) fn entry(found: keelstone::Entry) -> wit::Entry {
-    let keelstone::Entry { key, value, expires_ms } = found;
-    wit::Entry { key, value, expires_ms }
-}
-
-/// An entry of the log.
-pub(crate) fn log_entry(found: keelstone::LogEntry) -> wit::LogEntry {
-    let keelstone::LogEntry { sequence, time_ms, write, .. } = found;
-    wit::LogEntry { sequence, time_ms, write: write_out(write) }
 }
 
 /// What a store can do.

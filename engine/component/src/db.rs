@@ -5,11 +5,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use keelstone::{Batch, Result as EngineResult};
+use keelstone::Result as EngineResult;
 
 use crate::bindings::exports::keelstone::store::store as wit;
 use crate::events::Events;
-use crate::{convert, disk};
+use crate::{convert, disk, packed};
 
 type Result<T> = core::result::Result<T, wit::Error>;
 
@@ -29,16 +29,15 @@ impl wit::GuestDb for Db {
         Ok(wit::Db::new(Self { db, events }))
     }
 
-    fn apply(&self, writes: Vec<wit::Write>, durability: wit::Durability) -> Result<u64> {
-        let mut batch = Batch::new();
-        for write in writes {
-            batch.push(convert::write_in(write));
-        }
-        self.db.write(&batch, convert::durability(durability)).map_err(convert::error)
+    fn apply(&self, batch: wit::Batch, durability: wit::Durability) -> Result<u64> {
+        let durability = convert::durability(durability);
+        let applied =
+            packed::writes(&batch).and_then(|writes| self.db.write_borrowed(writes, durability));
+        applied.map_err(convert::error)
     }
 
-    fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<wit::Value>>> {
-        values(&keys, |key| self.db.get_with_expiry(key))
+    fn get(&self, keys: wit::Keys) -> Result<wit::Values> {
+        values(&keys, |key, bytes| self.db.get_with(key, |value, at| found(bytes, value, at)))
     }
 
     fn remove(&self, key: Vec<u8>) -> Result<bool> {
@@ -113,7 +112,10 @@ impl wit::GuestDb for Db {
     }
 
     fn layout(&self) -> wit::Layout {
-        wit::Layout::Hash
+        match self.db.layout() {
+            keelstone::Layout::Ordered => wit::Layout::Ordered,
+            _ => wit::Layout::Hash,
+        }
     }
 
     fn events(&self) -> Vec<wit::Event> {
@@ -125,24 +127,33 @@ impl wit::GuestDb for Db {
     }
 }
 
+/// What `get` finds of each key.
 fn values(
-    keys: &[Vec<u8>],
-    get: impl Fn(&[u8]) -> EngineResult<Option<keelstone::Value>>,
-) -> Result<Vec<Option<wit::Value>>> {
-    let mut values = Vec::new();
-    values.try_reserve_exact(keys.len()).map_err(|_| convert::out_of_memory())?;
-    for key in keys {
-        values.push(get(key).map_err(convert::error)?.map(convert::value));
-    }
-    Ok(values)
+    keys: &wit::Keys,
+    get: impl Fn(&[u8], &mut Vec<u8>) -> EngineResult<Option<wit::Value>>,
+) -> Result<wit::Values> {
+    let all = || {
+        let keys = packed::keys(keys)?;
+        let (mut bytes, mut found) = (Vec::new(), Vec::new());
+        found.try_reserve_exact(keys.len())?;
+        for key in keys {
+            found.push(get(key, &mut bytes)?);
+        }
+        Ok(wit::Values { bytes, found })
+    };
+    all().map_err(convert::error)
+}
+
+fn found(bytes: &mut Vec<u8>, value: &[u8], expires_ms: Option<u64>) -> EngineResult<wit::Value> {
+    Ok(wit::Value { length: packed::put(bytes, value)?, expires_ms })
 }
 
 /// The store at one instant.
 pub(crate) struct Snapshot(keelstone::Snapshot);
 
 impl wit::GuestSnapshot for Snapshot {
-    fn get(&self, keys: Vec<Vec<u8>>) -> Result<Vec<Option<wit::Value>>> {
-        values(&keys, |key| self.0.get_with_expiry(key))
+    fn get(&self, keys: wit::Keys) -> Result<wit::Values> {
+        values(&keys, |key, bytes| self.0.get_with(key, |value, at| found(bytes, value, at)))
     }
 
     fn scan(&self) -> Result<wit::Cursor> {
@@ -159,9 +170,9 @@ impl wit::GuestSnapshot for Snapshot {
 pub(crate) struct Cursor(Pages<keelstone::Scan>);
 
 impl wit::GuestCursor for Cursor {
-    fn next(&self, entries: u32, bytes: u32) -> Result<Vec<wit::Entry>> {
-        let size = |entry: &wit::Entry| entry.key.len() + entry.value.len();
-        self.0.next(entries, bytes, convert::entry, size)
+    fn next(&self, entries: u32, bytes: u32) -> Result<wit::Entries> {
+        let (bytes, entries) = self.0.next(entries, bytes, packed::entry)?;
+        Ok(wit::Entries { bytes, entries })
     }
 }
 
@@ -169,11 +180,9 @@ impl wit::GuestCursor for Cursor {
 pub(crate) struct LogCursor(Pages<keelstone::LogReader>);
 
 impl wit::GuestLogCursor for LogCursor {
-    fn next(&self, entries: u32, bytes: u32) -> Result<Vec<wit::LogEntry>> {
-        let size = |entry: &wit::LogEntry| {
-            entry.write.key.len() + entry.write.value.as_ref().map_or(0, Vec::len)
-        };
-        self.0.next(entries, bytes, convert::log_entry, size)
+    fn next(&self, entries: u32, bytes: u32) -> Result<wit::LogEntries> {
+        let (bytes, entries) = self.0.next(entries, bytes, packed::log_entry)?;
+        Ok(wit::LogEntries { bytes, entries })
     }
 }
 
@@ -191,38 +200,35 @@ impl<T, I: Iterator<Item = EngineResult<T>>> Pages<I> {
         Self(RefCell::new(Rest { items, failure: None }))
     }
 
-    /// Takes at least one item, and further ones within the limits.
+    /// Takes at least one item, and further ones within the limits; `put` appends the bytes of each.
     fn next<W>(
         &self,
         entries: u32,
         bytes: u32,
-        shape: impl Fn(T) -> W,
-        size: impl Fn(&W) -> usize,
-    ) -> Result<Vec<W>> {
+        put: impl Fn(&mut Vec<u8>, &T) -> EngineResult<W>,
+    ) -> Result<(Vec<u8>, Vec<W>)> {
         let mut rest = self.0.borrow_mut();
         if let Some(failure) = rest.failure.take() {
             return Err(convert::error(failure));
         }
-        let mut page = Vec::new();
-        let mut held = 0_usize;
+        let (mut held, mut page) = (Vec::new(), Vec::new());
         for _ in 0..entries.clamp(1, PAGE_ENTRIES_MAX) {
             let item = match rest.items.next() {
                 None => break,
-                Some(Ok(item)) => shape(item),
+                Some(Ok(item)) => put(&mut held, &item).map_err(convert::error)?,
                 Some(Err(error)) if page.is_empty() => return Err(convert::error(error)),
                 Some(Err(error)) => {
                     rest.failure = Some(error);
                     break;
                 }
             };
-            held = held.saturating_add(size(&item));
             page.try_reserve(1).map_err(|_| convert::out_of_memory())?;
             page.push(item);
-            if held >= usize::try_from(bytes).unwrap_or(usize::MAX) {
+            if held.len() >= usize::try_from(bytes).unwrap_or(usize::MAX) {
                 break;
             }
         }
-        Ok(page)
+        Ok((held, page))
     }
 }
 

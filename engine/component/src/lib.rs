@@ -2,7 +2,8 @@
 //! host's files and clocks.
 //!
 //! Called by a component host; calls the engine. Holds bindings and mapping only: `db` has the
-//! resources, `convert` turns values and errors into the contract's and back.
+//! resources, `convert` turns options, reports and errors into the
+//! contract's and back, `packed` keys and values.
 //! Promise: no libc, no thread, no import but files and clocks. Never: decides anything that the
 //! engine could decide.
 #![no_std]
@@ -14,6 +15,7 @@ mod convert;
 mod db;
 mod dump;
 mod events;
+mod packed;
 
 #[allow(missing_docs, unsafe_code, reason = "made by a macro")]
 mod bindings {

@@ -69,6 +69,11 @@ impl Collector {
         self.add_item(Item { hash, offset, len: entry.len, tombstone, expires_ms })
     }
 
+    /// Takes the time of a frame into the totals.
+    pub(crate) fn saw(&mut self, time_ms: u64) {
+        self.totals.time_ms = self.totals.time_ms.max(time_ms);
+    }
+
     pub(crate) fn add_item(&mut self, item: Item) -> Result<()> {
         self.items.try_reserve(1)?;
         self.items.push(item);

@@ -66,6 +66,7 @@ pub(crate) const fn class_of(len: u32) -> u8 {
 }
 
 /// The length that a class stands for.
+#[inline]
 pub(crate) const fn class_len(class: u8) -> u64 {
     let class = class as u64;
     if class < 16 {
@@ -128,6 +129,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// The entries with this tag.
+    #[inline]
     pub(crate) fn candidates(&self, tag: u32) -> Candidates {
         let mut found = Candidates::default();
         for packed in self.table.iter_hash(spread(tag)) {
@@ -290,6 +292,7 @@ impl Index {
         self.shards.len()
     }
 
+    #[inline]
     pub(crate) fn shard(&self, shard: u32) -> RwLockReadGuard<'_, Shard> {
         self.shards[shard as usize].read()
     }

@@ -12,6 +12,7 @@ use core::sync::atomic::Ordering;
 use keelstone_vfs::Kind;
 
 use super::files::DataFile;
+use super::frames::next_ours;
 use super::merge::Merge;
 use super::{Store, hint};
 use crate::codec::KeyHasher;
@@ -416,7 +417,7 @@ pub(super) fn collect(
     let (start, end) = (*offset, file.end());
     let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
     while reader.offset() < start + STEP_BYTES as u64 {
-        let Some((header, entries)) = reader.next_whole(file.name)? else { return Ok(true) };
+        let Some((header, entries)) = next_ours(&mut reader, file.name)? else { return Ok(true) };
         *time_ms = (*time_ms).max(header.stamp.time_ms);
         if header.stamp.kind != FrameKind::Footer {
             for entry in entries {

@@ -10,6 +10,7 @@
 mod backup;
 mod expiry;
 mod files;
+mod frames;
 mod hint;
 mod index;
 mod jobs;
@@ -28,11 +29,8 @@ mod write;
 
 pub(crate) use jobs::Job;
 pub(crate) use repair::repair;
-pub use repair::{Loss, RepairReport};
 pub(crate) use snapshot::{ScanShards, SnapshotHandle};
-pub use stats::Stats;
 pub(crate) use verify::verify;
-pub use verify::{Torn, VerifyReport};
 
 use alloc::sync::Arc;
 
@@ -67,6 +65,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    #[inline]
     fn place(&self, key: &[u8]) -> Place {
         self.index.place(self.hasher.hash(key))
     }
@@ -85,7 +84,7 @@ impl Store {
         let writer = self.journal.writer.lock();
         let logs = self.files.live().into_iter().filter(|file| file.log.is_log());
         let logs = logs.map(|file| Arc::clone(&file.log)).collect();
-        LogWalk::new(logs, from, writer.next_seq - 1)
+        LogWalk::new(logs, from, writer.next_seq - 1, false)
     }
 
     /// Syncs, writes the mark that makes every defect visible, and lets the lock go.

@@ -6,9 +6,9 @@ use core::sync::atomic::Ordering;
 use super::Store;
 use super::files::DataFile;
 use super::index::{Candidates, Loc, Place, class_len};
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::log::corrupt;
-use crate::record::{Entry, decode_entry, entry_len};
+use crate::record::{Entry, EntryKind, decode_entry, entry_len};
 
 /// Records up to this many bytes are read onto the stack.
 const STACK_BYTES: usize = 512;
@@ -38,13 +38,13 @@ impl Store {
     pub(crate) fn get<R>(
         &self,
         key: &[u8],
-        view: impl Fn(&Entry<'_>) -> Result<R>,
+        mut view: impl FnMut(&Entry<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
         self.journal.check_open()?;
         let place = self.place(key);
         loop {
             let candidates = self.index.shard(place.shard).candidates(place.tag);
-            match self.read_first(place, &candidates, key, &view)? {
+            match self.read_first(place, &candidates, key, &mut view)? {
                 Read::Hit(found) => return Ok(found),
                 Read::Other => return Ok(None),
                 Read::Gone => {}
@@ -58,7 +58,7 @@ impl Store {
         place: Place,
         candidates: &Candidates,
         key: &[u8],
-        view: &impl Fn(&Entry<'_>) -> Result<R>,
+        view: &mut impl FnMut(&Entry<'_>) -> Result<R>,
     ) -> Result<Read<Option<R>>> {
         for loc in candidates.iter() {
             let read = self.read_at(loc, |entry| {
@@ -111,11 +111,13 @@ impl Store {
     ) -> Result<R> {
         let offset = u64::from(loc.offset);
         let count = file.log.file.read_at(buf, offset)?;
-        let entry = decode_entry(&buf[..count], file.log.id, offset).map_err(|what| {
-            let bytes = class_len(loc.class);
-            let error = corrupt(file.log.name, offset, bytes, what);
-            self.damaged(error)
-        })?;
+        let entry = decode_entry(&buf[..count], file.log.id, offset).and_then(value_of).map_err(
+            |what| {
+                let bytes = class_len(loc.class);
+                let error = corrupt(file.log.name, offset, bytes, what);
+                self.damaged(error)
+            },
+        )?;
         view(&entry)
     }
 
@@ -173,6 +175,15 @@ impl Store {
     /// How many bytes of records are alive.
     pub(super) fn live_bytes(&self) -> u64 {
         self.files.all().iter().map(|file| file.live_bytes.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// The entry, if it is one that the index may name.
+#[inline]
+fn value_of(entry: Entry<'_>) -> core::result::Result<Entry<'_>, Damage> {
+    match entry.kind {
+        EntryKind::Put | EntryKind::PutUntil => Ok(entry),
+        _ => Err(Damage::Kind),
     }
 }
 

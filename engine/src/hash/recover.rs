@@ -10,6 +10,7 @@ use keelstone_vfs::Access;
 
 use super::Store;
 use super::files::{DataFile, insert_ordered};
+use super::frames::next_ours;
 use super::hint::{Collector, HintReader, Item, Totals, Unusable};
 use super::index::{Index, Loc};
 use crate::error::{Damage, Error, FileName, Result};
@@ -35,7 +36,8 @@ enum Records {
 /// Reads every file that the manifest names and fills the index.
 pub(super) fn read_files(store: &Arc<Store>, loaded: &Loaded, access: Access) -> Result<Plan> {
     let check = !store.journal.switches.on(Bug::ChecksumIgnored);
-    let disk = Disk { vfs: &*store.journal.vfs, seed: store.journal.seed, access, check };
+    let disk =
+        Disk { vfs: &*store.journal.vfs, seed: store.journal.seed, access, check, ranges: false };
     let mut plan = read_tails(disk, &loaded.state)?;
     check_orphans(disk, loaded)?;
     let mut ignore = Vec::new();
@@ -127,7 +129,7 @@ fn scan_file(store: &Store, file: &DataFile) -> Result<(Vec<Item>, Totals)> {
     let mut reader = FrameReader::new(&*file.log.file, file.log.id, end).check(check);
     let mut collector = Collector::default();
     let mut time_ms = 0;
-    while let Some((header, entries)) = reader.next_whole(file.log.name)? {
+    while let Some((header, entries)) = next_ours(&mut reader, file.log.name)? {
         time_ms = header.stamp.time_ms.max(time_ms);
         if header.stamp.kind != FrameKind::Footer {
             for entry in entries {

@@ -12,38 +12,21 @@ use core::ops::Range;
 use keelstone_vfs::{Access, File, Kind, Vfs};
 
 use super::files::insert_ordered;
+use super::frames::is_ours;
 use super::hint::HintReader;
 use super::rewrite::Rewriter;
-use super::verify::{VerifyReport, verify};
 use super::{LAYOUT, Store};
 use crate::codec::{FileId, KeyHasher};
 use crate::error::{Corruption, Damage, Error, FileName, Result};
-use crate::journal::{self, Entrance, take_lock};
+use crate::journal::{self, Entrance, Loss, RepairReport, VerifyReport, take_lock};
 use crate::lab::Switches;
 use crate::limits::NUMBER_MAX;
 use crate::log::{FrameReader, Step, corrupt, next_header, read_exact, read_file_header};
-use crate::manifest::{LiveFile, Manifest, Slots, State, Status, load};
+use crate::manifest::{Fault, LiveFile, Manifest, Slots, State, Status, load, sync_root};
 use crate::options::{OpenMode, Options};
 use crate::record::{
     Entry, EntryKind, FileHeader, FileKind, FrameKind, HEADER_BYTES, decode_entry, entry_len,
 };
-
-/// Something that could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// Where and what.
-    pub corruption: Corruption,
-}
-
-/// What `repair` did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RepairReport {
-    /// Keys that are there now, expired ones included.
-    pub kept: u64,
-    /// What could not be read.
-    pub lost: Vec<Loss>,
-}
 
 /// The newest record of a key that was met so far.
 #[derive(Clone, Copy)]
@@ -76,12 +59,22 @@ struct Salvage<'a> {
 }
 
 /// Repairs the store in the root of `vfs`; a sound one is left as it is.
-pub(crate) fn repair(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairReport> {
-    let checked = verify(vfs)?;
+/// `checked` says what is wrong with it.
+pub(crate) fn repair(
+    vfs: &Arc<dyn Vfs>,
+    options: &Options,
+    checked: VerifyReport,
+) -> Result<RepairReport> {
     if checked.is_sound() {
-        return count_keys(vfs, options);
+        return count_keys(vfs, options, Vec::new());
     }
     let lock = take_lock(&**vfs, OpenMode::Existing)?;
+    if checked.corrupt.iter().all(|corruption| matches!(corruption.file, FileName::Hint(_))) {
+        remove_hints(&**vfs, &checked.corrupt)?;
+        drop(lock);
+        let lost = checked.corrupt.into_iter().map(|corruption| Loss { corruption });
+        return count_keys(vfs, options, lost.collect());
+    }
     let slots = Slots::read(&**vfs)?;
     let (seed, files) = choose_files(&**vfs, slots.as_ref())?;
     let hasher = KeyHasher::new(seed);
@@ -104,16 +97,26 @@ pub(crate) fn repair(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairRepo
     Ok(report)
 }
 
-/// A sound store: everything is kept.
-fn count_keys(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairReport> {
+/// Takes away hints that do not say what the records say: without them the records are read.
+fn remove_hints(vfs: &dyn Vfs, hints: &[Corruption]) -> Result<()> {
+    for hint in hints {
+        // Crash: a hint that is back is wrong as before, and repair can be run again.
+        vfs.remove(&format!("{}", hint.file))?;
+    }
+    sync_root(vfs, Switches::default()).map_err(Fault::error)
+}
+
+/// A store whose records are sound: everything is kept.
+fn count_keys(vfs: &Arc<dyn Vfs>, options: &Options, lost: Vec<Loss>) -> Result<RepairReport> {
     let options = Options { mode: OpenMode::ReadOnly, ..options.clone() };
-    let Entrance::Store(journal, loaded) = journal::enter(Arc::clone(vfs), options)? else {
+    let Entrance { journal, loaded: Some(loaded) } = journal::enter(Arc::clone(vfs), options)?
+    else {
         return Err(Error::NoStore);
     };
     let store = Store::open(journal, loaded)?;
     let kept = store.index.len();
     store.close()?;
-    Ok(RepairReport { kept, lost: Vec::new() })
+    Ok(RepairReport { kept, lost })
 }
 
 /// The seed of the store and the files to read: those that the manifest names, or, without it, all that are there.
@@ -226,7 +229,10 @@ impl Salvage<'_> {
         let mut reader = FrameReader::new(file, id, end);
         loop {
             let (offset, what) = match reader.next()? {
-                Step::Frame { header, entries, .. } => {
+                Step::Frame { header, offset, entries } => {
+                    if !is_ours(&header, &entries) {
+                        self.lose(name, offset, header.frame_len(), Damage::Kind);
+                    }
                     self.time_ms = self.time_ms.max(header.stamp.time_ms);
                     if header.stamp.kind == FrameKind::Batch {
                         self.last_seq = self.last_seq.max(header.last_seq());
@@ -315,8 +321,8 @@ impl Salvage<'_> {
     }
 
     fn keep(&mut self, live: &LiveFile, entry: &Entry<'_>) {
-        // Why: a manifest under a log's name has valid frames of the same file number, and no records.
-        if entry.kind == EntryKind::Plain {
+        // Why: valid frames of the same file number may be those of a manifest, or of another layout.
+        if !entry.kind.is_record() {
             return;
         }
         let tombstone = entry.kind == EntryKind::Tombstone;
@@ -376,8 +382,8 @@ impl Salvage<'_> {
         state.mark_seq = self.last_seq.min(NUMBER_MAX / 2);
         state.mark_time_ms = self.time_ms;
         // Crash: until CURRENT names the new manifest the damaged store is as it was, and repair can be run again.
-        let manifest = Manifest::rebuild(vfs, Switches::default(), self.seed, state)
-            .map_err(crate::manifest::Fault::error)?;
+        let manifest =
+            Manifest::rebuild(vfs, Switches::default(), self.seed, state).map_err(Fault::error)?;
         remove_others(self.vfs, &manifest)?;
         Ok(self.report)
     }

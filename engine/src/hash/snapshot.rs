@@ -132,7 +132,7 @@ impl SnapshotHandle {
     pub(crate) fn get<R>(
         &self,
         key: &[u8],
-        view: impl Fn(&Entry<'_>) -> Result<R>,
+        mut view: impl FnMut(&Entry<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
         let place = self.store.place(key);
         loop {

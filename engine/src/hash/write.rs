@@ -37,6 +37,9 @@ impl Store {
     ) -> Result<u64> {
         self.journal.check_writable()?;
         self.journal.check_ops(ops)?;
+        if ops.iter().any(|op| op.kind == EntryKind::RangeTombstone) {
+            return Err(Error::Unsupported("range deletes in the hash layout"));
+        }
         self.journal.check_durability(durability)?;
         let (seq, due) = {
             let mut writer = self.journal.writer.lock();

@@ -13,12 +13,15 @@ mod recover;
 mod reserve;
 mod seal;
 mod sync;
+mod verify;
 mod walk;
 mod write;
 
 pub(crate) use log_file::LogFile;
 pub(crate) use open::{Entrance, Found, enter, lock, look, take_lock};
 pub(crate) use recover::{Disk, Plan, check_orphans, open_files, open_live, read_tails};
+pub use verify::{Hurt, Loss, RepairReport, Torn, VerifyReport};
+pub(crate) use verify::{begin_verify, layout_of};
 pub use walk::LogEntry;
 pub(crate) use walk::LogWalk;
 pub(crate) use write::{OpRef, Writer, entry_bytes, expiry_of};
@@ -106,6 +109,7 @@ impl Journal {
         }
     }
 
+    #[inline]
     pub(crate) fn state(&self) -> State {
         State::ALL[usize::from(self.state.load(Ordering::Acquire))]
     }
@@ -120,6 +124,7 @@ impl Journal {
     }
 
     /// Refuses every call after `close`.
+    #[inline]
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.state() == State::Closed { Err(Error::Closed) } else { Ok(()) }
     }
@@ -164,6 +169,7 @@ impl Journal {
     }
 
     /// The time now: the greatest that was seen in this open, and in the frames that it found.
+    #[inline]
     pub(crate) fn now_ms(&self) -> u64 {
         let now = self.options.clock.now_ms();
         self.time_ms.fetch_max(now, Ordering::AcqRel).max(now)

@@ -82,11 +82,10 @@ pub(crate) fn take_lock(vfs: &dyn Vfs, mode: OpenMode) -> Result<Option<Box<dyn 
 }
 
 /// What `enter` found, locked.
-pub(crate) enum Entrance {
-    /// Nothing, or what an interrupted creation left: a store may begin here.
-    New(Journal),
-    /// A store, with its manifest.
-    Store(Journal, Loaded),
+pub(crate) struct Entrance {
+    pub(crate) journal: Journal,
+    /// The store that is there; `None`: nothing, or what an interrupted creation left, and a store may begin here.
+    pub(crate) loaded: Option<Loaded>,
 }
 
 /// Looks, takes the lock, and reads which files are live.
@@ -99,14 +98,15 @@ pub(crate) fn enter(vfs: Arc<dyn Vfs>, options: Options) -> Result<Entrance> {
     match look(&*vfs, options.mode)? {
         Found::Nothing => {
             let seed = options.seed;
-            Ok(Entrance::New(Journal::new(vfs, options, lock, seed)))
+            Ok(Entrance { journal: Journal::new(vfs, options, lock, seed), loaded: None })
         }
         Found::Store(slots) => {
             let read_only = options.mode == OpenMode::ReadOnly;
             let access = if read_only { Access::Read } else { Access::Write };
             let loaded = manifest::load(&*vfs, access, &slots)?;
             let seed = loaded.seed;
-            Ok(Entrance::Store(Journal::new(vfs, options, lock, seed), loaded))
+            let journal = Journal::new(vfs, options, lock, seed);
+            Ok(Entrance { journal, loaded: Some(loaded) })
         }
     }
 }

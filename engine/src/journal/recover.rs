@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::lab::Bug;
 use crate::log::{FrameReader, LogWriter, Rest, Step, corrupt, read_file_header, search_rest};
 use crate::manifest::{Edit, LiveFile, Loaded, State, Status};
-use crate::record::FrameKind;
+use crate::record::{Entries, FrameKind, Header};
 
 /// What recovery found out, for `settle_files`.
 pub(crate) struct Plan {
@@ -68,6 +68,25 @@ pub(crate) struct Disk<'a> {
     pub(crate) access: Access,
     /// Off only where a test leaves checksums out on purpose.
     pub(crate) check: bool,
+    /// Whether the layout has range tombstones.
+    pub(crate) ranges: bool,
+}
+
+impl Disk<'_> {
+    /// Whether a batch of this layout may have these entries.
+    pub(crate) fn may_hold(&self, entries: &Entries<'_>) -> bool {
+        if self.ranges { entries.are_writes() } else { entries.are_records() }
+    }
+
+    /// Whether a log or segment of this layout may have this frame.
+    pub(crate) fn is_ours(&self, header: &Header, entries: &Entries<'_>) -> bool {
+        match header.stamp.kind {
+            FrameKind::Batch => self.may_hold(entries),
+            FrameKind::Carried => !self.ranges && entries.are_records(),
+            FrameKind::Footer => true,
+            FrameKind::Edit | FrameKind::Hint => false,
+        }
+    }
 }
 
 /// Opens a file that the manifest names and checks that it is that file.
@@ -143,7 +162,11 @@ fn walk_tail(
     let (mut last_seq, mut sealed) = (live.first_seq - 1, false);
     let (end, what) = loop {
         match reader.next()? {
-            Step::Frame { header, offset, .. } => {
+            Step::Frame { header, offset, entries } => {
+                // Why: under right checksums this is no torn tail, whatever was durable.
+                if header.stamp.kind == FrameKind::Batch && !disk.may_hold(&entries) {
+                    return Err(corrupt(name, offset, header.frame_len(), Damage::Kind));
+                }
                 let follows = header.stamp.seq == last_seq + 1 && !sealed;
                 let right = matches!(header.stamp.kind, FrameKind::Batch | FrameKind::Footer);
                 if !follows || !right {

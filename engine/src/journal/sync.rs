@@ -1,9 +1,10 @@
 //! Making writes durable: one sync for everybody who waits, older logs first.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
-use super::write::{SinceSync, Unsynced};
+use super::write::{SinceSync, Unsynced, Writer};
 use super::{Journal, LogFile};
 use crate::error::Result;
 use crate::lab::Bug;
@@ -51,6 +52,16 @@ impl Journal {
     pub(crate) fn sync_sealed(&self, file: &LogFile) -> Result<()> {
         let waits = self.writer.lock().unsynced.iter().any(|u| u.file.number == file.number);
         if waits { self.sync_through(u64::MAX) } else { Ok(()) }
+    }
+
+    /// Lets logs go whose writes, all up to `seq`, are durable elsewhere.
+    pub(crate) fn drop_logs(&self, writer: &mut Writer, logs: &[Arc<LogFile>], seq: u64) {
+        let gone = |file: &LogFile| logs.iter().any(|log| log.number == file.number);
+        writer.to_seal.retain(|file| !gone(file));
+        writer.unsynced.retain(|unsynced| !gone(&unsynced.file));
+        if self.durable_sync {
+            self.durable_seq.fetch_max(seq, Ordering::AcqRel);
+        }
     }
 
     fn begin_round(&self) -> Round {

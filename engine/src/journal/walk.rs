@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use super::LogFile;
 use crate::batch::Write;
-use crate::error::{Error, Result};
-use crate::log::FrameReader;
+use crate::error::{Damage, Error, Result};
+use crate::log::{FrameReader, corrupt};
 use crate::record::{Entry, EntryKind, FILE_HEADER_BYTES, FrameKind};
 
 /// How much is read at once.
@@ -30,12 +30,19 @@ pub(crate) struct LogWalk {
     offset: u64,
     from: u64,
     through: u64,
+    /// Whether the layout has range tombstones.
+    ranges: bool,
     ready: VecDeque<LogEntry>,
 }
 
 impl LogWalk {
     /// The writes from sequence `from` up to `through`, out of `logs`, in the order of their numbers.
-    pub(crate) fn new(logs: Vec<Arc<LogFile>>, from: u64, through: u64) -> Result<Self> {
+    pub(crate) fn new(
+        logs: Vec<Arc<LogFile>>,
+        from: u64,
+        through: u64,
+        ranges: bool,
+    ) -> Result<Self> {
         let from = from.max(1);
         let mut files = VecDeque::new();
         let mut oldest = through + 1;
@@ -54,7 +61,7 @@ impl LogWalk {
             files.pop_front();
         }
         let (offset, ready) = (FILE_HEADER_BYTES as u64, VecDeque::new());
-        Ok(Self { files, offset, from, through, ready })
+        Ok(Self { files, offset, from, through, ranges, ready })
     }
 
     /// The next write, or `None` at the end.
@@ -76,9 +83,14 @@ impl LogWalk {
         let start = self.offset;
         let mut reader = FrameReader::new(&*file.file, file.id, end).seek(start);
         while reader.offset() < start + PIECE_BYTES {
+            let offset = reader.offset();
             let Some((header, entries)) = reader.next_whole(file.name)? else { return Ok(false) };
             if header.stamp.kind != FrameKind::Batch {
                 continue;
+            }
+            let fits = if self.ranges { entries.are_writes() } else { entries.are_records() };
+            if !fits {
+                return Err(corrupt(file.name, offset, header.frame_len(), Damage::Kind));
             }
             for (seq, entry) in (header.stamp.seq..).zip(entries) {
                 if (self.from..=self.through).contains(&seq) {
@@ -96,6 +108,7 @@ fn write_of(entry: &Entry<'_>) -> Write {
     let key = entry.key.to_vec();
     match entry.kind {
         EntryKind::Tombstone => Write::Delete { key },
+        EntryKind::RangeTombstone => Write::DeleteRange { from: key, to: entry.value.to_vec() },
         _ => Write::Put { key, value: entry.value.to_vec(), expires_ms: entry.expires_ms },
     }
 }

@@ -95,6 +95,9 @@ impl Journal {
         let mut total = HEADER_BYTES;
         for op in ops {
             check_key(op.key)?;
+            if op.kind == EntryKind::RangeTombstone {
+                check_key(op.value)?;
+            }
             let (bytes, max) = (op.value.len(), self.options.value_bytes_max);
             if bytes > max {
                 return Err(Error::Invalid(Invalid::ValueTooLong { bytes, max }));

@@ -14,7 +14,6 @@ mod tests;
 pub(crate) use current::{CURRENT_BYTES, Current, Pointer, Slot, Slots};
 pub(crate) use edit::{Edit, LiveFile, State, Status, decode_edit};
 pub(crate) use load::{Loaded, load};
-#[allow(unused_imports, reason = "the ordered layout is being built")]
 pub(crate) use table::{LEVELS, LiveTable, TableMeta};
 
 use alloc::format;

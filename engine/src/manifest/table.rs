@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::codec::Reader;
-use crate::error::{Damage, FileName};
+use crate::error::Damage;
 use crate::limits::{KEY_BYTES_MAX, NUMBER_MAX};
 use crate::record::FILE_HEADER_BYTES;
 
@@ -43,10 +43,6 @@ pub(crate) struct LiveTable {
 }
 
 impl LiveTable {
-    pub(crate) const fn name(&self) -> FileName {
-        FileName::Table(self.meta.number)
-    }
-
     /// Appends the fields: docs/format.md, section 6.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let meta = &self.meta;

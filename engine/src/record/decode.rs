@@ -86,6 +86,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// The length that the entry at the front of `bytes` claims; not checked by a checksum yet.
+#[inline]
 pub(crate) fn entry_len(bytes: &[u8]) -> Result<usize, Defect> {
     let mut reader = Reader::new(bytes);
     let mut read = || -> Option<(u8, u16, u32)> {
@@ -111,6 +112,7 @@ pub(crate) fn decode_entry(bytes: &[u8], id: FileId, offset: u64) -> Result<Entr
 }
 
 /// Reads an entry of exactly `bytes`; `check` is false only where a test leaves the checksum out on purpose.
+#[inline]
 fn decode_checked(bytes: &[u8], id: FileId, offset: u64, check: bool) -> Result<Entry<'_>, Defect> {
     let mut reader = Reader::new(bytes);
     let mut read = || -> Option<(u32, u8, u16, u32)> {
@@ -156,12 +158,14 @@ pub(crate) fn decode_body<'a>(
     }
     let base = offset + HEADER_BYTES as u64;
     let mut crcs = crc32fast::Hasher::new();
-    let mut at = 0;
+    let (mut at, mut plain, mut ranges) = (0, false, false);
     for _ in 0..header.count {
         let rest = body.get(at..).ok_or(Defect::Length)?;
         let len = entry_len(rest)?;
         let bytes = rest.get(..len).ok_or(Defect::Length)?;
-        decode_checked(bytes, id, base + at as u64, check)?;
+        let kind = decode_checked(bytes, id, base + at as u64, check)?.kind;
+        plain |= kind == EntryKind::Plain;
+        ranges |= kind == EntryKind::RangeTombstone;
         crcs.update(&bytes[..4]);
         at += len;
     }
@@ -171,7 +175,7 @@ pub(crate) fn decode_body<'a>(
     if check && crcs.finalize() != header.entries_crc {
         return Err(Defect::Checksum);
     }
-    Ok(Entries { body, at: 0, id, base })
+    Ok(Entries { body, at: 0, id, base, plain, ranges })
 }
 
 /// The entries of a frame that was checked.
@@ -181,6 +185,20 @@ pub(crate) struct Entries<'a> {
     at: usize,
     id: FileId,
     base: u64,
+    plain: bool,
+    ranges: bool,
+}
+
+impl Entries<'_> {
+    /// Whether every entry of the frame is a record of one key.
+    pub(crate) const fn are_records(&self) -> bool {
+        !self.plain && !self.ranges
+    }
+
+    /// Whether every entry of the frame is a write, one key's or a range's.
+    pub(crate) const fn are_writes(&self) -> bool {
+        !self.plain
+    }
 }
 
 impl<'a> Iterator for Entries<'a> {

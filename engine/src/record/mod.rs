@@ -51,6 +51,7 @@ impl FrameKind {
         }
     }
 
+    #[inline]
     const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
             1 => Some(Self::Batch),
@@ -79,6 +80,11 @@ pub(crate) enum EntryKind {
 }
 
 impl EntryKind {
+    /// Whether it says what became of one key: neither plain bytes nor a range of keys.
+    pub(crate) const fn is_record(self) -> bool {
+        matches!(self, Self::Put | Self::PutUntil | Self::Tombstone)
+    }
+
     const fn byte(self) -> u8 {
         match self {
             Self::Put => 1,

@@ -29,9 +29,11 @@ fn small_entries() -> Vec<Parts> {
     for (key_len, value_len) in [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)] {
         let (key, value) = (vec![0xa0; key_len], vec![0xb0; value_len]);
         all.push((EntryKind::Put, key.clone(), value.clone(), 0));
-        all.push((EntryKind::PutUntil, key.clone(), value, 1 << 40));
+        all.push((EntryKind::PutUntil, key.clone(), value.clone(), 1 << 40));
         if value_len == 0 {
             all.push((EntryKind::Tombstone, key, Vec::new(), 0));
+        } else {
+            all.push((EntryKind::RangeTombstone, key, value, 0));
         }
     }
     let plain = |len| (EntryKind::Plain, Vec::new(), vec![0xc0; len], 0);
@@ -211,6 +213,7 @@ fn entries_that_cannot_be_are_refused_under_right_checksums() {
     assert_eq!(raw(4, 1, 0, b"k"), Err(Damage::Kind), "plain bytes with a key");
     assert!(raw(5, 1, 1, b"kv").is_ok());
     assert_eq!(raw(5, 1, 0, b"k"), Err(Damage::Kind), "a range tombstone without an end");
+    assert_eq!(raw(5, 0, 1, b"v"), Err(Damage::Kind), "a range without its first key");
     for kind in [0, 6, 255] {
         assert_eq!(raw(kind, 1, 1, b"kv"), Err(Damage::Kind), "kind={kind}");
     }
@@ -358,7 +361,7 @@ fn a_newer_version_is_believed_only_with_its_checksum() {
 
 #[test]
 fn an_unknown_kind_of_file_is_refused_under_a_right_checksum() {
-    for kind in [0, 5, 255] {
+    for kind in [0, 6, 255] {
         let decoded = FileHeader::decode(&sealed(10, &[kind]));
         assert_eq!(decoded, Err(HeaderError::Damaged(Damage::Kind)), "kind={kind}");
     }

@@ -132,8 +132,15 @@ pub(super) struct Delete {
     /// The directory of the store
     pub(super) dir: PathBuf,
     /// The keys, escaped
-    #[arg(required = true, value_name = "KEY", value_parser = KeyParser)]
+    #[arg(required_unless_present = "from", value_name = "KEY", value_parser = KeyParser)]
     pub(super) keys: Vec<Bytes>,
+    /// Instead of keys: every key from this one on, in one write; the ordered layout has it
+    #[arg(long, value_name = "A", value_parser = KeyParser, requires = "to")]
+    #[arg(conflicts_with = "keys")]
+    pub(super) from: Option<Bytes>,
+    /// The first key that stays
+    #[arg(long, value_name = "B", value_parser = KeyParser, requires = "from")]
+    pub(super) to: Option<Bytes>,
 }
 
 #[derive(Debug, Args)]

@@ -38,6 +38,9 @@ pub(super) fn delete(args: Delete, globals: &Globals) -> Outcome {
     let db = open::to_write(&args.dir, globals)?;
     let mut batch = Batch::new();
     let mut absent = false;
+    if let (Some(from), Some(to)) = (args.from, args.to) {
+        batch.delete_range(from.0, to.0);
+    }
     for key in args.keys.into_iter().map(|key| key.0).collect::<BTreeSet<_>>() {
         if db.get(&key)?.is_some() {
             batch.delete(key);

@@ -35,6 +35,7 @@ pub(super) fn stats(args: &Store, globals: &Globals, out: &mut Output<'_>) -> Ou
 fn layout_name(layout: Layout) -> &'static str {
     match layout {
         Layout::Hash => "hash",
+        Layout::Ordered => "ordered",
         // Why: the engine may get new layouts; the words for them come with the command line that
         // knows them.
         _ => "unknown",

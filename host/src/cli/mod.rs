@@ -50,7 +50,6 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, out: &mut Output<'_>) -> Outcome {
     let Cli { globals, command } = cli;
-    open::check(&globals)?;
     match command {
         Command::Put(args) => keys::put(args, &globals),
         Command::Get(args) => keys::get(&args, &globals, out),

@@ -93,16 +93,6 @@ pub(super) fn finish(db: &dyn Engine, globals: &Globals) -> Outcome {
     }
 }
 
-/// Refuses what this build does not have. Called before anything is touched.
-pub(super) fn check(globals: &Globals) -> Outcome {
-    match globals.layout {
-        Some(LayoutName::Ordered) => {
-            Err(Failure::Usage("the ordered layout is not part of this build".into()))
-        }
-        Some(LayoutName::Hash) | None => Ok(()),
-    }
-}
-
 /// The disk of a directory that must exist.
 pub(super) fn disk(dir: &Path) -> Outcome<Arc<dyn Vfs>> {
     let disk = NativeDisk::open(dir).map_err(bad_dir(dir))?;
@@ -157,7 +147,10 @@ pub(super) fn is_vacant(dir: &Path) -> bool {
 pub(super) fn options(globals: &Globals, mode: OpenMode) -> Options {
     let mut options = Options::default();
     options.mode = mode;
-    options.layout = globals.layout.map(|_| Layout::Hash);
+    options.layout = globals.layout.map(|name| match name {
+        LayoutName::Hash => Layout::Hash,
+        LayoutName::Ordered => Layout::Ordered,
+    });
     options.clock = clock(globals);
     options.durability = durability(globals);
     if globals.durability == Policy::Batch {

@@ -2,8 +2,8 @@
 
 use keelstone::vfs::{self, Kind, Op};
 use keelstone::{
-    Batch, Corruption, Damage, Durability, Entry, Error, FileName, Health, Invalid, Layout,
-    LogEntry, Loss, OpenMode, Options, RepairReport, Torn, Value, VerifyReport, Write,
+    Corruption, Damage, Durability, Error, FileName, Health, Invalid, Layout, Loss, OpenMode,
+    Options, RepairReport, Torn, VerifyReport,
 };
 
 use crate::wasi_fs::bindings::exports::keelstone::store::store as wit;
@@ -17,7 +17,10 @@ pub(super) fn options(from: &Options) -> wit::Options {
             OpenMode::Existing => wit::OpenMode::Existing,
             OpenMode::ReadOnly => wit::OpenMode::ReadOnly,
         },
-        layout: from.layout.map(|_| wit::Layout::Hash),
+        layout: from.layout.map(|layout| match layout {
+            Layout::Ordered => wit::Layout::Ordered,
+            _ => wit::Layout::Hash,
+        }),
         seed: seed(from.seed),
         durability: durability(from.durability),
         sync_every: (from.sync_every.writes, from.sync_every.bytes, from.sync_every.millis),
@@ -48,42 +51,6 @@ pub(super) const fn durability(from: Durability) -> wit::Durability {
     }
 }
 
-/// A batch as the component takes it; its bytes are not copied here.
-pub(super) fn batch(from: &Batch) -> Vec<wit::WriteParam<'_>> {
-    from.writes().iter().map(write).collect()
-}
-
-fn write(from: &Write) -> wit::WriteParam<'_> {
-    match from {
-        Write::Put { key, value, expires_ms } => {
-            wit::WriteParam { key, value: Some(value), expires_ms: *expires_ms }
-        }
-        Write::Delete { key } => wit::WriteParam { key, value: None, expires_ms: None },
-    }
-}
-
-/// A value that was found.
-pub(super) fn value(from: wit::Value) -> Value {
-    Value { value: from.bytes, expires_ms: from.expires_ms }
-}
-
-/// An entry of a scan.
-pub(super) fn entry(from: wit::Entry) -> Entry {
-    let wit::Entry { key, value, expires_ms } = from;
-    Entry { key, value, expires_ms }
-}
-
-/// An entry of the log.
-pub(super) fn log_entry(from: wit::LogEntry) -> LogEntry {
-    let wit::LogEntry { sequence, time_ms, write } = from;
-    let wit::WriteResult { key, value, expires_ms } = write;
-    let write = match value {
-        Some(value) => Write::Put { key, value, expires_ms },
-        None => Write::Delete { key },
-    };
-    LogEntry { sequence, time_ms, write }
-}
-
 /// What a store can do.
 pub(super) const fn health(from: wit::Health) -> Health {
     match from {
@@ -98,6 +65,7 @@ pub(super) const fn health(from: wit::Health) -> Health {
 pub(super) const fn layout(from: wit::Layout) -> Layout {
     match from {
         wit::Layout::Hash => Layout::Hash,
+        wit::Layout::Ordered => Layout::Ordered,
     }
 }
 
@@ -179,6 +147,9 @@ fn invalid(from: &wit::Error) -> Invalid {
         "batch-too-large" => Invalid::BatchTooLarge { bytes, max },
         "layout" => Invalid::Layout,
         "not-empty" => Invalid::NotEmpty,
+        "comparator" => Invalid::Comparator,
+        "range" => Invalid::Range,
+        "unsorted" => Invalid::Unsorted,
         _ => Invalid::Option(known(&from.subject)),
     }
 }
@@ -186,7 +157,8 @@ fn invalid(from: &wit::Error) -> Invalid {
 /// The engine's errors hold texts of the program; a text that this build does not know is told
 /// without its detail.
 fn known(text: &str) -> &'static str {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 21] = [
+        "bytes",
         "value_bytes_max",
         "memory_budget",
         "segment_bytes",
@@ -197,6 +169,16 @@ fn known(text: &str) -> &'static str {
         "more switches",
         "the layout of this store",
         "edit out of order",
+        "memtable_bytes",
+        "table_bytes",
+        "level_bytes",
+        "block_bytes",
+        "filter_bits_per_key",
+        "open_tables",
+        "comparator",
+        "range deletes in the hash layout",
+        "scans in order in the hash layout",
+        "repair in the ordered layout",
     ];
     KNOWN.into_iter().find(|known| *known == text).unwrap_or("by the component")
 }

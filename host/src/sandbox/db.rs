@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keelstone::vfs::{Access, Lock, Vfs};
-use keelstone::{Batch, Durability, Entry, Health, Layout, LogEntry, Options, Value, VerifyReport};
+use keelstone::{Batch, Durability, Health, Layout, Options, Value, VerifyReport};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
 use super::instance::{Instance, State};
-use super::{DEST, STORE, convert};
+use super::{DEST, STORE, convert, packed};
 use crate::engine::{Engine, Entries, LogEntries, Result, View, Work};
 use crate::wasi_fs::bindings::exports::keelstone::store::store as wit;
 use crate::wasi_fs::bindings::exports::keelstone::store::store::Guest;
@@ -87,20 +87,20 @@ impl Shared {
     }
 }
 
-fn values(found: Vec<Option<wit::Value>>) -> Vec<Option<Value>> {
-    found.into_iter().map(|value| value.map(convert::value)).collect()
-}
-
 impl Engine for SandboxDb {
     fn write(&self, batch: &Batch, durability: Durability) -> Result<u64> {
-        let (writes, durability) = (convert::batch(batch), convert::durability(durability));
+        let (packed, durability) = (packed::batch(batch), convert::durability(durability));
+        let batch = wit::Batch { bytes: &packed.bytes, writes: &packed.parts };
         let db = self.shared.db;
-        self.shared.call(|store, guest| guest.db().call_apply(store, db, &writes, durability))
+        self.shared.call(|store, guest| guest.db().call_apply(store, db, batch, durability))
     }
 
     fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
         let db = self.shared.db;
-        self.shared.call(|store, guest| guest.db().call_get(store, db, keys)).map(values)
+        let packed = packed::keys(keys);
+        let keys = wit::Keys { bytes: &packed.bytes, lengths: &packed.parts };
+        let values = self.shared.call(|store, guest| guest.db().call_get(store, db, keys))?;
+        packed::values(&values)
     }
 
     fn remove(&self, key: &[u8]) -> Result<bool> {
@@ -131,7 +131,7 @@ impl Engine for SandboxDb {
             let page = held.shared.call(|store, guest| {
                 guest.log_cursor().call_next(store, held.handle, PAGE_ENTRIES, PAGE_BYTES)
             })?;
-            Ok(page.into_iter().map(convert::log_entry).collect::<Vec<LogEntry>>())
+            packed::log_entries(&page)
         })))
     }
 
@@ -231,7 +231,10 @@ struct SandboxView(Held);
 impl View for SandboxView {
     fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
         let Held { shared, handle, .. } = &self.0;
-        shared.call(|store, guest| guest.snapshot().call_get(store, *handle, keys)).map(values)
+        let packed = packed::keys(keys);
+        let keys = wit::Keys { bytes: &packed.bytes, lengths: &packed.parts };
+        let values = shared.call(|store, guest| guest.snapshot().call_get(store, *handle, keys))?;
+        packed::values(&values)
     }
 
     fn scan(&self) -> Result<Entries> {
@@ -242,7 +245,7 @@ impl View for SandboxView {
             let page = held.shared.call(|store, guest| {
                 guest.cursor().call_next(store, held.handle, PAGE_ENTRIES, PAGE_BYTES)
             })?;
-            Ok(page.into_iter().map(convert::entry).collect::<Vec<Entry>>())
+            packed::entries(&page)
         })))
     }
 

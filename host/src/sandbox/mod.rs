@@ -13,6 +13,7 @@ mod convert;
 mod db;
 mod instance;
 mod limits;
+mod packed;
 
 use std::path::Path;
 use std::sync::Arc;

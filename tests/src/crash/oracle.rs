@@ -264,7 +264,8 @@ fn with_key(entries: &[Entry], key: &[u8]) -> Vec<Entry> {
 /// One CURRENT, one manifest, the logs and segments that the store knows, and hints of these only.
 fn check_files(files: &[FileName], segments: u64) -> Result<(), String> {
     let count = |is: fn(&FileName) -> bool| files.iter().filter(|f| is(f)).count() as u64;
-    let records = |f: &FileName| matches!(f, FileName::Log(_) | FileName::Segment(_));
+    let records =
+        |f: &FileName| matches!(f, FileName::Log(_) | FileName::Segment(_) | FileName::Table(_));
     let known: Vec<_> = files.iter().filter(|f| records(f)).filter_map(|f| f.number()).collect();
     let stray = |f: &&FileName| {
         matches!(f, FileName::Hint(_)) && !known.contains(&f.number().unwrap_or_default())

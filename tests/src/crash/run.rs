@@ -73,3 +73,14 @@ pub fn seeded_run(seed: u64, count: usize) -> (Shape, Vec<Op>) {
     let mut generator = Generator::new(Rng::new(rng.bits()), keys, START_MS);
     (shape, (0..count).map(|_| generator.crash_op()).collect())
 }
+
+/// The same in the ordered layout.
+#[must_use]
+pub fn seeded_ordered_run(seed: u64, count: usize) -> (Shape, Vec<Op>) {
+    let (shape, _) = seeded_run(seed, 0);
+    let mut rng = Rng::new(!seed);
+    let shape = shape.ordered(&mut rng);
+    let keys = *rng.pick(&[3, 8, 15]);
+    let mut generator = Generator::new(Rng::new(rng.bits()), keys, START_MS).ordered();
+    (shape, (0..count).map(|_| generator.crash_op()).collect())
+}

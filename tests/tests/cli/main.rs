@@ -16,5 +16,6 @@ mod damage;
 mod durable;
 mod import;
 mod json;
+mod ordered;
 mod refusal;
 mod run;

@@ -22,6 +22,8 @@ mod import;
 #[path = "../cli/json.rs"]
 mod json;
 mod only;
+#[path = "../cli/ordered.rs"]
+mod ordered;
 #[path = "../cli/refusal.rs"]
 mod refusal;
 #[path = "../cli/run.rs"]

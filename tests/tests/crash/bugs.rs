@@ -4,7 +4,7 @@
 use keelstone::lab::Bug;
 use keelstone_tests::crash::{
     Budget, CRASH_SHAPE, Depth, Recording, explore, fail_every_operation, fail_every_sync,
-    seeded_run, the_run,
+    seeded_ordered_run, seeded_run, the_run,
 };
 use keelstone_tests::differential::{Run, quietly};
 use keelstone_tests::disk::DiskKind;
@@ -26,7 +26,8 @@ fn calm(bug: Bug) -> Result<(), String> {
         told.map_err(|error| format!("{name}: {}", first_line(&error)))?;
     }
     for seed in 1..=60 {
-        let run = Run { seed, ops: 400, kind: DiskKind::Memory, twist };
+        let run =
+            Run { seed, ops: 400, kind: DiskKind::Memory, twist, layout: keelstone::Layout::Hash };
         run.check("").map_err(|error| format!("seed {seed}: {}", first_line(&error)))?;
     }
     Ok(())
@@ -85,4 +86,30 @@ fn every_switchable_bug_is_caught_by_the_ordinary_loops() {
         }
     }
     assert!(missed.is_empty(), "not caught, or seen without a crash: {missed:?}");
+}
+
+// Those of the bugs that a store in the ordered layout can have.
+#[test]
+fn bugs_that_both_layouts_share_are_caught_in_the_ordered_one() {
+    let shared = [
+        Bug::WriteNotSynced,
+        Bug::MergeOutputNotSynced,
+        Bug::BeginNotSynced,
+        Bug::DirNotSynced,
+        Bug::AppendAfterTorn,
+        Bug::RecoveryNotSynced,
+        Bug::OneSlot,
+    ];
+    let caught = |bug: &Bug| {
+        let run = || {
+            (1..=40).try_for_each(|seed| {
+                let (shape, ops) = seeded_ordered_run(seed, 60);
+                let recording = Recording::new(Shape { bug: Some(*bug), ..shape }, &ops)?;
+                explore(&recording, &Budget { seed, ..Budget::OPERATIONS }).map(drop)
+            })
+        };
+        quietly(run).is_err()
+    };
+    let missed: Vec<Bug> = shared.into_iter().filter(|bug| !caught(bug)).collect();
+    assert!(missed.is_empty(), "not caught: {missed:?}");
 }

@@ -3,7 +3,8 @@
 use keelstone::Write;
 use keelstone::vfs::FaultDisk;
 use keelstone_tests::crash::{
-    Budget, CRASH_SHAPE, Counts, Crash, Depth, Recording, explore, seeded_run, the_run,
+    Budget, CRASH_SHAPE, Counts, Crash, Depth, Recording, explore, seeded_ordered_run, seeded_run,
+    the_run,
 };
 use keelstone_tests::model::{Model, key_of};
 use keelstone_tests::op::Op;
@@ -70,7 +71,9 @@ impl Met {
                 match write {
                     Write::Put { .. } if there => met.overwrites += 1,
                     Write::Put { .. } => met.new_keys += 1,
-                    Write::Delete { .. } => met.deletes += u64::from(there),
+                    Write::Delete { .. } | Write::DeleteRange { .. } => {
+                        met.deletes += u64::from(there)
+                    }
                 }
                 model.apply(write);
             }
@@ -122,6 +125,23 @@ fn seeded_runs_are_crashed_at_every_operation() {
         }));
     }
     told("seeded runs", &counts);
+}
+
+// Sampled, in the ordered layout: memtables, tables and blocks so small that flushes and compactions happen all the time.
+#[test]
+fn seeded_ordered_runs_are_crashed_at_every_operation() {
+    let mut counts = Counts::default();
+    for seed in seeds(1, 40) {
+        let (shape, ops) = seeded_ordered_run(seed, 60);
+        let part = Recording::new(shape, &ops)
+            .and_then(|recording| explore(&recording, &Budget { seed, ..Budget::OPERATIONS }));
+        counts.add(&part.unwrap_or_else(|error| {
+            let command =
+                repeat("crash", "seeded_ordered_runs_are_crashed_at_every_operation", seed);
+            panic!("seed {seed}: {error}\n  {shape:?}\n  repeat: {command}")
+        }));
+    }
+    told("seeded ordered runs", &counts);
 }
 
 // The oracle itself: a store that never syncs must be caught, or the loops show nothing.

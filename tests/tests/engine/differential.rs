@@ -1,5 +1,6 @@
 //! Seeded runs of the store beside the model; at their end they prove that enough happened.
 
+use keelstone::Layout;
 use keelstone_tests::differential::Run;
 use keelstone_tests::disk::DiskKind;
 use keelstone_tests::rng::seeds;
@@ -25,7 +26,13 @@ fn met(tally: &Tally, runs: usize, wanted: &[(&str, u64)]) {
 
 #[test]
 fn store_and_model_agree_in_memory() {
-    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist: Twist::default() };
+    let plan = |seed| Run {
+        seed,
+        ops: 400,
+        kind: DiskKind::Memory,
+        twist: Twist::default(),
+        layout: Layout::Hash,
+    };
     let (tally, runs) = run("store_and_model_agree_in_memory", (1, 600), plan);
     let wanted = [
         ("merges", 2000),
@@ -52,7 +59,7 @@ fn store_and_model_agree_in_memory() {
 #[test]
 fn store_and_model_agree_with_equal_hashes() {
     let twist = Twist { equal_hashes: true, bug: None };
-    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist };
+    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist, layout: Layout::Hash };
     let (tally, runs) = run("store_and_model_agree_with_equal_hashes", (1000, 100), plan);
     let wanted = [
         ("merges", 300),
@@ -68,7 +75,13 @@ fn store_and_model_agree_with_equal_hashes() {
 
 #[test]
 fn store_and_model_agree_on_the_native_disk() {
-    let plan = |seed| Run { seed, ops: 150, kind: DiskKind::Native, twist: Twist::default() };
+    let plan = |seed| Run {
+        seed,
+        ops: 150,
+        kind: DiskKind::Native,
+        twist: Twist::default(),
+        layout: Layout::Hash,
+    };
     let (tally, runs) = run("store_and_model_agree_on_the_native_disk", (2000, 20), plan);
     let wanted = [
         ("merges", 3),
@@ -77,6 +90,27 @@ fn store_and_model_agree_on_the_native_disk() {
         ("kills", 10),
         ("expiries", 3),
         ("merge_steps", 1),
+    ];
+    met(&tally, runs, &wanted);
+}
+
+#[test]
+fn ordered_store_and_model_agree_in_memory() {
+    let (kind, twist, layout) = (DiskKind::Memory, Twist::default(), Layout::Ordered);
+    let plan = |seed| Run { seed, ops: 400, kind, twist, layout };
+    let (tally, runs) = run("ordered_store_and_model_agree_in_memory", (5000, 400), plan);
+    let wanted = [
+        ("flushes", 2000),
+        ("compactions", 1000),
+        ("reopens", 1000),
+        ("kills", 1000),
+        ("expiries", 300),
+        ("snapshot_reads", 300),
+        ("slow_scans", 200),
+        ("range_deletes", 1000),
+        ("range_scans", 1000),
+        ("backups", 300),
+        ("removes", 1000),
     ];
     met(&tally, runs, &wanted);
 }

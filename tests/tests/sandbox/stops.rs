@@ -42,6 +42,9 @@ fn states(batches: &[Batch]) -> Vec<State> {
             match write {
                 Write::Put { key, value, .. } => drop(state.insert(key.clone(), value.clone())),
                 Write::Delete { key } => drop(state.remove(key)),
+                Write::DeleteRange { from, to } => {
+                    state.retain(|key, _| key < from || key >= to);
+                }
             }
         }
         states.push(state.clone());

@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &str, u8, u8)] = &[
     ("engine", "codec", 1, 2),
     ("engine", "event", 1, 2),
     ("engine", "order", 1, 2),
+    ("engine", "stats", 1, 2),
     ("engine", "options", 1, 3),
     ("engine", "record", 2, 0),
     ("engine", "log", 3, 0),

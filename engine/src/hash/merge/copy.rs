@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::super::Store;
 use super::super::expiry::NEVER_MS;
 use super::super::files::DataFile;
+use super::super::frames::next_ours;
 use super::super::hint::{Collector, HintWriter, Item};
 use super::super::index::Loc;
 use super::{Merge, Move, Output, Pending, Phase};
@@ -31,7 +32,7 @@ impl Merge {
         let end = file.log.end();
         let mut reader = FrameReader::new(&*file.log.file, file.log.id, end).seek(start);
         while reader.offset() < start + STEP_BYTES as u64 {
-            let Some((header, entries)) = reader.next_whole(file.log.name)? else {
+            let Some((header, entries)) = next_ours(&mut reader, file.log.name)? else {
                 self.phase = Phase::Copy(input + 1, FILE_HEADER_BYTES as u64);
                 return Ok(());
             };

@@ -1,144 +1,21 @@
 //! One block: entries in order, each key stored without what it shares with the key before it. Pure.
 //!
-//! Called by the writer, which builds blocks, and by the reader and its cursor, which walk them; docs/format.md,
-//! section 10.2. Data, index and range tombstones are stored in blocks of this one form.
+//! Called by the reader and its cursor, which search and walk what `builder` made; docs/format.md, section 10.2. Data, index
+//! and range tombstones are stored in blocks of this one form.
 //! Promise: whatever the bytes are, a walk ends, and what cannot be read is an error that names the block.
 //! Never: reads a file, checks a checksum.
 
 use alloc::vec::Vec;
 use core::ops::Deref;
 
-use super::format::{put_varint, varint};
-use crate::error::{Damage, Error, FileName, Invalid, Result};
+use super::builder::common;
+use super::format::{kind_of, varint};
+use crate::error::{Damage, Error, FileName, Result};
 use crate::limits;
 use crate::log::corrupt;
 use crate::order::KeyOrder;
 use crate::ordered::key::{Item, compare};
 use crate::record::EntryKind;
-
-/// The most bytes that an entry has besides its key and value, with its restart point.
-pub(super) const ENTRY_OVERHEAD_MAX: usize = 3 + 3 + 5 + 1 + 10 + 8 + 4;
-
-// On disk: the kinds of entries, as in logs.
-const fn kind_byte(kind: EntryKind) -> u8 {
-    match kind {
-        EntryKind::Put => 1,
-        EntryKind::PutUntil => 2,
-        EntryKind::Tombstone => 3,
-        EntryKind::Plain => 4,
-        EntryKind::RangeTombstone => 5,
-    }
-}
-
-const fn kind_of(byte: u8) -> Option<EntryKind> {
-    match byte {
-        1 => Some(EntryKind::Put),
-        2 => Some(EntryKind::PutUntil),
-        3 => Some(EntryKind::Tombstone),
-        5 => Some(EntryKind::RangeTombstone),
-        _ => None,
-    }
-}
-
-/// Builds blocks, one after another, in one buffer that keeps its memory.
-pub(super) struct BlockBuilder {
-    buf: Vec<u8>,
-    restarts: Vec<u32>,
-    key: Vec<u8>,
-    interval: usize,
-    /// Entries since the last restart point.
-    run: usize,
-}
-
-impl BlockBuilder {
-    /// Stores every `interval`-th key whole.
-    pub(super) fn new(interval: usize) -> Self {
-        let (buf, restarts, key) = (Vec::new(), Vec::new(), Vec::new());
-        Self { buf, restarts, key, interval: interval.max(1), run: 0 }
-    }
-
-    /// Adds an entry behind the others.
-    ///
-    /// # Errors
-    /// `OutOfMemory`; `Invalid` if a length breaks a limit of the store.
-    pub(super) fn add(&mut self, item: &Item<'_>) -> Result<()> {
-        let (key, value) = (item.key, item.value);
-        if key.len() > limits::KEY_BYTES_MAX {
-            let (bytes, max) = (key.len(), limits::KEY_BYTES_MAX);
-            return Err(Error::Invalid(Invalid::KeyTooLong { bytes, max }));
-        }
-        let at = self.buf.len();
-        let restart = match u32::try_from(at) {
-            Ok(restart) if value.len() <= limits::VALUE_BYTES_LIMIT => restart,
-            _ => {
-                let (bytes, max) = (value.len(), limits::VALUE_BYTES_LIMIT);
-                return Err(Error::Invalid(Invalid::ValueTooLong { bytes, max }));
-            }
-        };
-        self.buf.try_reserve(ENTRY_OVERHEAD_MAX + key.len() + value.len())?;
-        self.key.try_reserve(key.len())?;
-        let shared = if self.run == 0 { 0 } else { common(&self.key, key) };
-        if self.run == 0 {
-            self.restarts.try_reserve(1)?;
-            self.restarts.push(restart);
-        }
-        self.run = if self.run + 1 == self.interval { 0 } else { self.run + 1 };
-        put_varint(&mut self.buf, shared as u64);
-        put_varint(&mut self.buf, (key.len() - shared) as u64);
-        put_varint(&mut self.buf, value.len() as u64);
-        self.buf.push(kind_byte(item.kind));
-        // On disk: one more than the sequence, so that the place before all versions of a key takes one byte.
-        put_varint(&mut self.buf, item.seq.wrapping_add(1));
-        if item.kind == EntryKind::PutUntil {
-            self.buf.extend_from_slice(&item.expires_ms.to_le_bytes());
-        }
-        self.buf.extend_from_slice(&key[shared..]);
-        self.buf.extend_from_slice(value);
-        self.key.truncate(shared);
-        self.key.extend_from_slice(&key[shared..]);
-        Ok(())
-    }
-
-    /// Bytes that the block has so far.
-    pub(super) fn bytes(&self) -> usize {
-        self.buf.len() + 4 * (self.restarts.len() + 1)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.restarts.is_empty()
-    }
-
-    /// Adds the restart points and gives the payload; `clear` before the next block.
-    pub(super) fn finish(&mut self) -> Result<&[u8]> {
-        self.buf.try_reserve(4 * (self.restarts.len() + 1))?;
-        for restart in &self.restarts {
-            self.buf.extend_from_slice(&restart.to_le_bytes());
-        }
-        let count = u32::try_from(self.restarts.len()).unwrap_or(u32::MAX);
-        self.buf.extend_from_slice(&count.to_le_bytes());
-        Ok(&self.buf)
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.buf.clear();
-        self.restarts.clear();
-        self.run = 0;
-    }
-}
-
-/// How many bytes two keys have in common at their beginning.
-pub(super) fn common(a: &[u8], b: &[u8]) -> usize {
-    let (words_a, words_b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
-    let mut at = 0;
-    for (x, y) in words_a.iter().zip(words_b) {
-        let differ = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
-        if differ != 0 {
-            return at + (differ.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
-}
 
 /// The payload of a block in memory, and where it came from.
 #[derive(Debug)]
@@ -215,6 +92,73 @@ impl Block {
         low
     }
 
+    /// How many restart points have a place that is `less`, which holds for a beginning of the block.
+    #[inline]
+    fn restarts_where(&self, less: impl Fn((&[u8], u64)) -> bool) -> Result<usize> {
+        let (mut low, mut high) = (0, self.restarts);
+        while low < high {
+            let middle = low.midpoint(high);
+            let parts = self.parts(self.restart(middle))?;
+            if parts.shared != 0 {
+                return Err(self.damaged(Damage::Length));
+            }
+            let key = &self.bytes[parts.key_at..parts.value_at];
+            if less((key, parts.seq)) { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    }
+
+    /// The value of the last entry at or before `place` of a block in which every key is stored whole.
+    pub(super) fn floor(&self, order: &KeyOrder, place: (&[u8], u64)) -> Result<Option<&[u8]>> {
+        let count = self.restarts_where(|at| compare(order, at, place).is_le())?;
+        let Some(index) = count.checked_sub(1) else { return Ok(None) };
+        let parts = self.parts(self.restart(index))?;
+        let next = if count < self.restarts { self.restart(count) } else { self.end };
+        if parts.end != next {
+            return Err(self.damaged(Damage::Length));
+        }
+        Ok(Some(&self.bytes[parts.value_at..parts.end]))
+    }
+
+    /// The first entry at or after `place`, if it has the key of the place; for the order byte by byte.
+    ///
+    /// Why: no key is put together. `same` is how many bytes the key before has in common with the key that is looked
+    /// for; as the keys ascend and share as much as they can, it mostly decides alone.
+    pub(super) fn find<'a>(&'a self, (key, seq): (&'a [u8], u64)) -> Result<Option<Item<'a>>> {
+        let place = (key, seq);
+        let count = self.restarts_where(|at| compare(&KeyOrder::Bytewise, at, place).is_lt())?;
+        let mut same = 0;
+        let mut at = if self.restarts == 0 { 0 } else { self.restart(count.saturating_sub(1)) };
+        while at < self.end {
+            let parts = self.parts(at)?;
+            // Why: a restart point is whole, whatever it has in common with the key before it.
+            if parts.shared == 0 {
+                same = 0;
+            }
+            at = parts.end;
+            if parts.shared > same {
+                continue;
+            }
+            if parts.shared < same {
+                return Ok(None);
+            }
+            let tail = &self.bytes[parts.key_at..parts.value_at];
+            let rest = &key[same..];
+            let more = common(tail, rest);
+            match (tail.get(more), rest.get(more)) {
+                (None, None) if parts.seq <= seq => {
+                    let value = &self.bytes[parts.value_at..parts.end];
+                    let (kind, expires_ms) = (parts.kind, parts.expires_ms);
+                    return Ok(Some(Item { key, seq: parts.seq, kind, value, expires_ms }));
+                }
+                (Some(a), Some(b)) if a > b => return Ok(None),
+                (Some(_), None) => return Ok(None),
+                _ => same += more,
+            }
+        }
+        Ok(None)
+    }
+
     #[inline]
     fn parts(&self, at: usize) -> Result<Parts> {
         match self.read_parts(at) {
@@ -263,17 +207,8 @@ pub(super) struct BlockCursor<B> {
 
 impl<B: Deref<Target = Block>> BlockCursor<B> {
     pub(super) fn new(block: B) -> Self {
-        Self::with_key(block, Vec::new())
-    }
-
-    /// Uses the memory of `key`.
-    pub(super) fn with_key(block: B, key: Vec<u8>) -> Self {
-        let (value, kind) = ((0, 0), EntryKind::Put);
+        let (key, value, kind) = (Vec::new(), (0, 0), EntryKind::Put);
         Self { block, key, at: 0, next: 0, value, kind, seq: 0, expires_ms: 0, on: false }
-    }
-
-    pub(super) fn into_key(self) -> Vec<u8> {
-        self.key
     }
 
     /// Goes over to another block and stands on none of its entries.
@@ -368,17 +303,9 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
     /// Goes to the first entry whose place is not `less`, which holds for a beginning of the block.
     #[inline]
     fn seek_where(&mut self, less: impl Fn((&[u8], u64)) -> bool) -> Result<()> {
-        let (mut low, mut high) = (0, self.block.restarts);
-        while low < high {
-            let middle = low.midpoint(high);
-            let parts = self.block.parts(self.block.restart(middle))?;
-            if parts.shared != 0 {
-                return Err(self.damaged(Damage::Length));
-            }
-            let key = &self.block.bytes[parts.key_at..parts.value_at];
-            if less((key, parts.seq)) { low = middle + 1 } else { high = middle }
-        }
-        self.rewind(low.saturating_sub(1));
+        self.on = false;
+        let count = self.block.restarts_where(&less)?;
+        self.rewind(count.saturating_sub(1));
         self.next()?;
         while self.on && less((&self.key, self.seq)) {
             self.next()?;
@@ -388,7 +315,6 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
 
     /// Goes to the first entry at or after `place`, or to none.
     pub(super) fn seek(&mut self, order: &KeyOrder, place: (&[u8], u64)) -> Result<()> {
-        self.on = false;
         self.seek_where(|at| compare(order, at, place).is_lt())
     }
 
@@ -400,7 +326,6 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
 
     /// Goes to the last entry at or before `place`, or to none.
     pub(super) fn seek_floor(&mut self, order: &KeyOrder, place: (&[u8], u64)) -> Result<()> {
-        self.on = false;
         self.seek_where(|at| compare(order, at, place).is_le())?;
         if self.on { self.prev() } else { self.seek_last() }
     }

@@ -79,10 +79,9 @@ impl BlockCache {
         Self { shards, share: bytes_max / count, bytes, max_bytes_seen }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "less than the count of shards")]
     fn shard(&self, hash: u64) -> &Mutex<Shard> {
         // Why: bits that the hash table does not use for its own choice.
-        let index = ((hash >> 16) & 0xffff) * self.shards.len() as u64 >> 16;
+        let index = (((hash >> 16) & 0xffff) * self.shards.len() as u64) >> 16;
         &self.shards[index as usize]
     }
 

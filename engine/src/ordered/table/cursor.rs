@@ -70,7 +70,7 @@ impl TableCursor {
         Self { top, below, data, table, blocks, reading, ahead, handle }
     }
 
-    /// The range tombstones of the table.
+    /// The table that it walks.
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
     }
@@ -87,7 +87,10 @@ impl TableCursor {
         source.check(handle)?;
         if self.ahead.get(handle).is_none() {
             let rest = usize::try_from(source.end - handle.offset).unwrap_or(usize::MAX);
-            let len = reading.ahead_bytes.max(handle.len as usize).min(rest);
+            // Why: on the way back what lies ahead was read already.
+            let backward = handle.offset < self.ahead.offset;
+            let ahead = if backward { 0 } else { reading.ahead_bytes };
+            let len = ahead.max(handle.len as usize).min(rest);
             let buf = &mut self.ahead.buf;
             let result = read_exact(&*source.file, source.name, handle.offset, len, buf);
             if result.is_err() {

@@ -19,7 +19,6 @@ const PROBES_MAX: u8 = 16;
 pub(super) struct FilterBuilder(Vec<u64>);
 
 /// 64 bits of a key's hash are enough for a filter.
-#[expect(clippy::cast_possible_truncation, reason = "the upper half")]
 const fn upper(hash: u128) -> u64 {
     (hash >> 64) as u64
 }
@@ -56,7 +55,6 @@ impl FilterBuilder {
 
 /// Where the line of a hash begins; `bytes` are lines and perhaps the byte behind them.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "less than the count of lines")]
 fn line_of(bytes: &[u8], hash: u64) -> usize {
     let lines = (bytes.len() / LINE_BYTES) as u64;
     (((hash >> 32) * lines) >> 32) as usize * LINE_BYTES

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::TableMeta;
 use crate::codec::{FileId, Reader};
 use crate::error::{Damage, Error};
+use crate::record::EntryKind;
 
 /// Bytes of a block behind its payload: how it is compressed, and its checksum.
 pub(super) const TRAILER_BYTES: usize = 5;
@@ -20,6 +21,27 @@ const STORED: u8 = 0;
 const LZ4: u8 = 1;
 /// The most bytes into which one byte of lz4 can grow: a longer length is a lie.
 const LZ4_GROWTH_MAX: usize = 255;
+
+// On disk: the kinds of entries, as in logs.
+pub(super) const fn kind_byte(kind: EntryKind) -> u8 {
+    match kind {
+        EntryKind::Put => 1,
+        EntryKind::PutUntil => 2,
+        EntryKind::Tombstone => 3,
+        EntryKind::Plain => 4,
+        EntryKind::RangeTombstone => 5,
+    }
+}
+
+pub(super) const fn kind_of(byte: u8) -> Option<EntryKind> {
+    match byte {
+        1 => Some(EntryKind::Put),
+        2 => Some(EntryKind::PutUntil),
+        3 => Some(EntryKind::Tombstone),
+        5 => Some(EntryKind::RangeTombstone),
+        _ => None,
+    }
+}
 
 /// Appends a number: seven bits in each byte, the lowest first, the top bit set in all but the last.
 #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]

@@ -7,6 +7,7 @@
 //! Never: syncs, changes a table, removes one that was finished.
 
 mod block;
+mod builder;
 mod cache;
 mod cursor;
 mod filter;
@@ -18,17 +19,10 @@ mod tests;
 mod verify;
 mod writer;
 
-#[allow(unused_imports, reason = "being built")]
-pub(crate) use cache::{BlockCache, BlockStats};
-#[allow(unused_imports, reason = "being built")]
+pub(crate) use cache::BlockCache;
 pub(crate) use cursor::{Reading, TableCursor};
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use reader::Table;
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use tables::TableCache;
-#[allow(unused_imports, reason = "being built")]
-pub(crate) use verify::{Hurt, TableReport};
-#[allow(unused_imports, reason = "being built")]
 pub(crate) use writer::{Finished, TableWriter};
 
 pub(crate) use crate::manifest::TableMeta;

@@ -237,30 +237,26 @@ impl Table {
             return Ok(None);
         }
         let place = (key, seq);
-        let (mut handle, mut buf) = self.floor(&self.index, place, Vec::new())?;
+        let mut handle = self.floor(&self.index, self.footer.index, place)?;
         if let Some(below) = handle.filter(|_| self.has_two_levels()) {
             let block = self.load(blocks, below, true)?;
-            (handle, buf) = self.floor(&block, place, buf)?;
+            handle = self.floor(&block, below, place)?;
         }
         let Some(handle) = handle else { return Ok(None) };
         let block = self.load(blocks, handle, true)?;
-        let mut cursor = BlockCursor::with_key(&*block, buf);
         // Invariant: if the block ends before the place, the next block begins with another key. See `begin_block`.
+        if self.order.is_bytewise() {
+            return Ok(block.find(place)?.map(view));
+        }
+        let mut cursor = BlockCursor::new(&*block);
         cursor.seek(&self.order, place)?;
         Ok(cursor.item().filter(|item| item.key == key).map(view))
     }
 
     /// The handle of the block below `index` that covers a place; `None` if the place is before all.
-    fn floor(
-        &self,
-        index: &Block,
-        place: (&[u8], u64),
-        buf: Vec<u8>,
-    ) -> Result<(Option<Handle>, Vec<u8>)> {
-        let mut cursor = BlockCursor::with_key(index, buf);
-        cursor.seek_floor(&self.order, place)?;
-        let handle = handle_at(&cursor)?;
-        Ok((handle, cursor.into_key()))
+    fn floor(&self, index: &Block, at: Handle, place: (&[u8], u64)) -> Result<Option<Handle>> {
+        let Some(value) = index.floor(&self.order, place)? else { return Ok(None) };
+        Handle::decode(value).map(Some).ok_or_else(|| self.source.corrupt(at, Damage::Length))
     }
 }
 

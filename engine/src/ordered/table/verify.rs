@@ -11,19 +11,10 @@ use super::TableMeta;
 use super::block::{Block, BlockCursor};
 use super::format::Handle;
 use super::reader::{Table, handle_at};
-use crate::error::{Corruption, Damage, Error, Result};
+use crate::error::{Damage, Error, Result};
+use crate::journal::Hurt;
 use crate::ordered::key::{Item, compare};
 use crate::record::{EntryKind, FILE_HEADER_BYTES};
-
-/// Damage, and the keys of which versions may be lost or wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hurt {
-    pub(crate) damage: Corruption,
-    /// No key before this one is hurt; `None`: it is not known.
-    pub(crate) from: Option<Vec<u8>>,
-    /// No key behind this one is hurt; `None`: it is not known.
-    pub(crate) to: Option<Vec<u8>>,
-}
 
 /// What a table is made of, as far as it could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

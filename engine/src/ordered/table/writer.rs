@@ -1,6 +1,6 @@
 //! Builds one table from items in ascending order.
 //!
-//! Called by flush and compaction; calls `block`, `filter`, `format` and the disk.
+//! Called by flush and compaction; calls `builder`, `filter`, `format` and the disk.
 //! Promise: after `finish` every byte is in the file; the caller syncs the file (`SyncMode::All`) and its directory.
 //! Never: syncs, reads back, goes on after an error: the table is then to be abandoned.
 
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{File, Vfs};
 
-use super::block::{BlockBuilder, ENTRY_OVERHEAD_MAX, common};
+use super::builder::{BlockBuilder, ENTRY_OVERHEAD_MAX, common};
 use super::filter::FilterBuilder;
 use super::format::{Footer, Handle, Properties, seal};
 use super::{TableMeta, TableOptions};
@@ -374,10 +374,10 @@ impl TableWriter {
             meta.min_seq = 0;
         }
         meta.last.clone_from(&self.last.0);
-        if let Some(range) = self.ranges.first() {
-            if empty || order.compare(&range.from, &meta.first).is_lt() {
-                meta.first.clone_from(&range.from);
-            }
+        let least = self.ranges.first().map(|range| &range.from);
+        let least = least.filter(|from| empty || order.compare(from, &meta.first).is_lt());
+        if let Some(from) = least {
+            meta.first.clone_from(from);
         }
         for range in &self.ranges {
             if meta.last.is_empty() || order.compare(&range.to, &meta.last).is_gt() {

@@ -98,6 +98,9 @@ fn after(before: Option<&Content>, batch: &Batch) -> Content {
             keelstone::Write::Delete { key } => {
                 content.remove(key);
             }
+            keelstone::Write::DeleteRange { from, to } => {
+                content.retain(|key, _| key < from || key >= to);
+            }
         }
     }
     content

@@ -183,6 +183,10 @@ impl Session {
             Write::Delete { key } => {
                 format!("  {} at {}: delete {}", e.sequence, e.time_ms, show(key))
             }
+            Write::DeleteRange { from, to } => {
+                let (from, to) = (show(from), show(to));
+                format!("  {} at {}: delete {from} to {to}", e.sequence, e.time_ms)
+            }
         }));
         Ok(lines)
     }

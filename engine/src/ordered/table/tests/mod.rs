@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails")]
 
+mod damage;
+mod limits;
 mod model;
+mod writing;
 
 use alloc::sync::Arc;
 use alloc::vec;

@@ -1,0 +1,83 @@
+//! Keelstone, in either layout.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use keelstone::vfs::NativeDisk;
+use keelstone::{Batch, Db, Durability, Layout, Options};
+
+use crate::keys::{Key, number_in};
+use crate::peer::{CACHE_BYTES, Pair, Peer, Reads, Scanned, Value};
+
+/// An open store.
+pub struct Keelstone {
+    db: Db,
+    batch: Batch,
+}
+
+impl Keelstone {
+    /// Opens or creates the store in `dir`. Writes do their share of due work themselves, as the
+    /// default is; no thread of the engine's own runs.
+    pub fn open(dir: &Path, layout: Layout) -> Self {
+        let mut options = Options::default();
+        (options.seed, options.durability) = (7, Durability::Buffered);
+        options.layout = Some(layout);
+        options.memory_budget = CACHE_BYTES;
+        let disk = NativeDisk::open(dir).expect("the directory is there");
+        let db = Db::open(Arc::new(disk), options).expect("the store opens");
+        Self { db, batch: Batch::default() }
+    }
+}
+
+impl Peer for Keelstone {
+    fn put(&mut self, key: &Key, value: &Value) {
+        self.db.put(key, value).expect("a put");
+    }
+
+    fn put_batch(&mut self, pairs: &[Pair]) {
+        self.batch.clear();
+        for (key, value) in pairs {
+            self.batch.put(key, value);
+        }
+        self.db.write(&self.batch, Durability::Buffered).expect("a batch");
+    }
+
+    fn delete(&mut self, key: &Key) {
+        self.db.delete(key).expect("a delete");
+    }
+
+    fn get(&self, key: &Key) -> Option<u64> {
+        self.db.get(key).expect("a get").map(|value| number_in(&value))
+    }
+
+    fn reads(&self) -> Reads {
+        match self.db.layout() {
+            Layout::Hash => Reads::Keys,
+            _ => Reads::Ordered,
+        }
+    }
+
+    fn scan_all(&self) -> Scanned {
+        let mut scanned = Scanned::default();
+        for entry in self.db.scan().expect("a scan") {
+            scanned.add(number_in(&entry.expect("an entry").value));
+        }
+        scanned
+    }
+
+    fn scan_from(&self, _: &Key, _: usize) -> Scanned {
+        unreachable!("the layout `hash` has no order of keys")
+    }
+
+    fn sync(&mut self) {
+        self.db.sync().expect("a sync");
+    }
+
+    fn compact(&mut self) {
+        self.db.compact().expect("a compaction");
+    }
+
+    fn close(self: Box<Self>) {
+        self.db.close().expect("the store closes");
+    }
+}

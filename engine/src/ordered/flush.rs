@@ -1,0 +1,154 @@
+//! Flush: the oldest sealed memtable becomes a table of level 0, and its logs go.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+use super::build::{Build, Place};
+use super::cursor::MergeCursor;
+use super::jobs::Retired;
+use super::range::Ranges;
+use super::version::Version;
+use super::{Cursor, Sealed, Store, View};
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::journal::LogFile;
+use crate::manifest::{Edit, sync_root};
+
+/// A flush that is under way.
+pub(super) struct Flush {
+    sealed: Arc<Sealed>,
+    build: Build,
+    started_us: u64,
+}
+
+impl Flush {
+    pub(super) fn new(store: &Store, sealed: Arc<Sealed>) -> Result<Self> {
+        let cursor: Box<dyn Cursor> = Box::new(sealed.memtable.cursor());
+        let source = MergeCursor::new(store.order.clone(), alloc::vec![cursor.into()])?;
+        let ranges = Ranges::new(&store.order, &sealed.memtable.ranges()?)?;
+        let version = Arc::clone(&store.view().version);
+        let place = Place { version, level: 0, below: 0, table_bytes: u64::MAX };
+        let started_us = store.journal.options.clock.ticks_us();
+        Ok(Self { sealed, build: Build::new(store, source, ranges, place)?, started_us })
+    }
+
+    /// One step; `false` when it is published.
+    pub(super) fn step(&mut self, store: &Store) -> Result<bool> {
+        if self.build.step(store)? {
+            return Ok(true);
+        }
+        self.publish(store)?;
+        Ok(false)
+    }
+
+    fn publish(&mut self, store: &Store) -> Result<()> {
+        let seq = self.sealed.last_seq;
+        let mut edits = self.build.edits();
+        edits.push(Edit::Flushed { seq });
+        let logs = store.logs_through(seq);
+        edits.extend(logs.iter().map(|log| Edit::Removed { number: log.number }));
+        let sealed = Arc::clone(&self.sealed);
+        // Crash: before the edit the logs are replayed; after it the table holds, and the logs are removed at the next open.
+        store.publish(&edits, &logs, Some(&mut self.build), |view, version| {
+            let mut list = view.sealed.clone();
+            list.retain(|other| !Arc::ptr_eq(other, &sealed));
+            View { memtable: Arc::clone(&view.memtable), sealed: list, version }
+        })?;
+        store.retire(logs.into_iter().map(Retired::Log));
+        let us = store.journal.options.clock.ticks_us().saturating_sub(self.started_us);
+        let (bytes, records) = (self.build.bytes_out(), self.sealed.memtable.len() as u64);
+        store.counters.flush(us, bytes);
+        store.journal.event(&Event::Flushed { bytes, records, sequence: seq });
+        self.build.keep_outputs();
+        Ok(())
+    }
+
+    pub(super) fn abandon(&mut self, store: &Store) {
+        self.build.abandon(store);
+    }
+}
+
+impl Store {
+    /// The oldest sealed memtable.
+    pub(super) fn oldest_sealed(&self) -> Option<Arc<Sealed>> {
+        self.view.read().sealed.last().cloned()
+    }
+
+    /// The logs that hold nothing behind `seq`, but for the active one.
+    fn logs_through(&self, seq: u64) -> Vec<Arc<LogFile>> {
+        let writer = self.journal.writer.lock();
+        let active = writer.active.as_ref().map(|active| active.file.number);
+        let hand = self.hand.lock();
+        let whole = |log: &&Arc<LogFile>| log.last_seq() <= seq && Some(log.number) != active;
+        hand.logs.iter().filter(whole).cloned().collect()
+    }
+
+    /// Makes outputs live instead of `logs`, and shows the view that `change` makes of the new version.
+    pub(super) fn publish(
+        &self,
+        edits: &[Edit],
+        logs: &[Arc<LogFile>],
+        mut build: Option<&mut Build>,
+        change: impl FnOnce(&View, Arc<Version>) -> View,
+    ) -> Result<()> {
+        // Crash: nothing is published. What the manifest will name must be there.
+        sync_root(&*self.journal.vfs, self.journal.switches)
+            .map_err(|fault| self.journal.settle(fault))?;
+        let mut writer = self.journal.writer.lock();
+        let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
+        if let Err(fault) = manifest.commit(edits) {
+            // Why: the edit may be in the file all the same, so the outputs must stay; the next open knows.
+            if let Some(build) = &mut build {
+                build.keep_outputs();
+            }
+            return Err(self.journal.settle(fault));
+        }
+        let flushed = manifest.state().flushed_seq;
+        self.show(|view| {
+            let version = Arc::new(Version::new(&self.order, manifest.state(), &view.version));
+            change(view, version)
+        });
+        if !logs.is_empty() {
+            self.journal.drop_logs(&mut writer, logs, flushed);
+            let gone = |log: &LogFile| logs.iter().any(|gone| gone.number == log.number);
+            self.hand.lock().logs.retain(|log| !gone(log));
+        }
+        drop(writer);
+        self.check_version()
+    }
+
+    /// The option that checks every version that is installed.
+    fn check_version(&self) -> Result<()> {
+        if !self.journal.options.paranoid {
+            return Ok(());
+        }
+        let checked = self.view().version.check(&self.order);
+        checked.map_err(|number| {
+            let name = crate::error::FileName::Table(number);
+            self.damaged(crate::log::corrupt(name, 0, 0, crate::error::Damage::Key))
+        })
+    }
+
+    /// Seals the memtable and flushes everything, here and now.
+    pub(super) fn flush_all(self: &Arc<Self>) -> Result<()> {
+        {
+            let mut writer = self.journal.writer.lock();
+            let mut hand = self.hand.lock();
+            self.seal_memtable(&mut writer, &mut hand)?;
+        }
+        let last = self.visible_seq.load(Ordering::Acquire);
+        loop {
+            let oldest = self.oldest_sealed();
+            if oldest.is_none_or(|sealed| sealed.last_seq > last) {
+                return Ok(());
+            }
+            match self.take_flush() {
+                Some(mut job) => while job.step()? {},
+                // Why: another thread has it in hand; its step ends.
+                None => drop(self.flushing.lock()),
+            }
+        }
+    }
+}
