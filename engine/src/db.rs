@@ -844,7 +844,7 @@ pub fn repair(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairReport> {
             db.close()?;
             Ok(RepairReport { kept, lost: Vec::new() })
         }
-        Some(ordered::LAYOUT) => Err(Error::Unsupported("repair in the ordered layout")),
+        Some(ordered::LAYOUT) => ordered::repair(vfs, options, checked),
         _ => hash::repair(vfs, options, checked),
     }
 }

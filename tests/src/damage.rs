@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use keelstone::vfs::{Image, MemoryDisk, Vfs};
-use keelstone::{Db, Error, FileName, ManualClock, OpenMode, VerifyReport, Write};
+use keelstone::{Db, Error, FileName, Layout, ManualClock, OpenMode, VerifyReport, Write};
 
 use crate::disk::Disk;
 use crate::mirror::{START_MS, collect, same_entries};
@@ -69,6 +69,41 @@ impl Sample {
         tale.db().close().unwrap();
         let sample = Self { image: disk.image(), model, written, shape };
         for kind in ["CURRENT", "LOCK", "RESERVE", ".manifest", ".log", ".seg", ".hint"] {
+            assert!(sample.image.keys().any(|name| name.ends_with(kind)), "no file {kind}");
+        }
+        sample
+    }
+
+    /// A store in the ordered layout that has tables in two levels, range tombstones, a log, a manifest and a reserve.
+    ///
+    /// # Panics
+    /// If it lacks one of them.
+    #[must_use]
+    pub fn ordered() -> Self {
+        let shape = Shape {
+            layout: Layout::Ordered,
+            memtable_bytes: 1024,
+            block_bytes: 128,
+            table_bytes: 1024,
+            reserve_bytes: 64,
+            grace_ms: 0,
+            ..Shape::TINY
+        };
+        let disk = MemoryDisk::new();
+        let mut tale = Tale::on(Disk::of(Arc::new(disk.clone())), shape);
+        let range = |from: &str, to: &str| Op::Write {
+            writes: vec![Write::DeleteRange { from: from.into(), to: to.into() }],
+            durable: false,
+        };
+        tale.fill("k", 8).fill("k", 8).put_until("gone", "soon", START_MS + 5);
+        tale.put_until("stays", "long", START_MS + 1_000_000).delete("k1");
+        tale.fill("m", 6).step(&Op::Advance(10)).step(&Op::Compact);
+        tale.step(&range("m2", "m4")).delete("k2").fill("n", 1);
+        while tale.db().work().unwrap() {}
+        let (model, written) = (tale.model().clone(), tale.written().to_vec());
+        tale.db().close().unwrap();
+        let sample = Self { image: disk.image(), model, written, shape };
+        for kind in ["CURRENT", "LOCK", "RESERVE", ".manifest", ".log", ".table"] {
             assert!(sample.image.keys().any(|name| name.ends_with(kind)), "no file {kind}");
         }
         sample

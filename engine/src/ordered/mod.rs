@@ -21,6 +21,7 @@ pub(crate) mod memtable;
 mod open;
 mod range;
 mod read;
+mod repair;
 mod snapshot;
 mod stats;
 mod table;
@@ -31,6 +32,7 @@ mod write;
 
 pub(crate) use jobs::Job;
 pub(crate) use key::{Cursor, Item};
+pub(crate) use repair::repair;
 pub(crate) use snapshot::SnapshotHandle;
 pub(crate) use verify::verify;
 pub(crate) use walk::{Bounds, Walk};

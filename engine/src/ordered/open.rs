@@ -31,8 +31,20 @@ use crate::record::{EntryKind, FrameKind};
 const BLOCKS_SHARE: usize = 4;
 const TABLES_SHARE: usize = 8;
 
-fn order_of(options: &Options) -> KeyOrder {
+/// The order that the options ask for.
+pub(super) fn order_of(options: &Options) -> KeyOrder {
     options.comparator.as_ref().map_or(KeyOrder::Bytewise, |own| KeyOrder::Custom(Arc::clone(own)))
+}
+
+/// How tables are built.
+pub(super) fn table_options(options: &Options) -> TableOptions {
+    TableOptions {
+        block_bytes: options.block_bytes,
+        filter_bits_per_key: options.filter_bits_per_key,
+        prefix_bytes: options.prefix_bytes,
+        lz4: options.lz4,
+        ..TableOptions::default()
+    }
 }
 
 impl Store {
@@ -85,13 +97,7 @@ impl Store {
         }
         let hasher = KeyHasher::new(journal.seed);
         let (memtable, writer) = Memtable::new(order.clone(), options.memtable_bytes, 0)?;
-        let table_options = TableOptions {
-            block_bytes: options.block_bytes,
-            filter_bits_per_key: options.filter_bits_per_key,
-            prefix_bytes: options.prefix_bytes,
-            lz4: options.lz4,
-            ..TableOptions::default()
-        };
+        let table_options = table_options(options);
         let budget = options.memory_budget;
         let tables = Tables {
             vfs: Arc::clone(&journal.vfs),

@@ -157,7 +157,7 @@ fn invalid(from: &wit::Error) -> Invalid {
 /// The engine's errors hold texts of the program; a text that this build does not know is told
 /// without its detail.
 fn known(text: &str) -> &'static str {
-    const KNOWN: [&str; 21] = [
+    const KNOWN: [&str; 20] = [
         "bytes",
         "value_bytes_max",
         "memory_budget",
@@ -178,7 +178,6 @@ fn known(text: &str) -> &'static str {
         "comparator",
         "range deletes in the hash layout",
         "scans in order in the hash layout",
-        "repair in the ordered layout",
     ];
     KNOWN.into_iter().find(|known| *known == text).unwrap_or("by the component")
 }

@@ -24,7 +24,7 @@ pub struct Budget {
     /// Every systematic power cut at each point, files torn at every n-th unsynced byte; 0: only everything lost and
     /// everything kept.
     pub tear_every: usize,
-    /// Seeded subsets over the whole run.
+    /// Seeded subsets between every two operations.
     pub seeded: usize,
     /// The first seed.
     pub seed: u64,
@@ -38,7 +38,7 @@ impl Budget {
         Self { every_byte: true, tear_every: 1, seeded: 1000, seed: 1, depth: Depth::Twice };
     /// Every operation, every kind of cut between operations, some subsets.
     pub const OPERATIONS: Self =
-        Self { every_byte: false, tear_every: 13, seeded: 200, seed: 1, depth: Depth::Once };
+        Self { every_byte: false, tear_every: 13, seeded: 3, seed: 1, depth: Depth::Once };
 }
 
 /// What was tried.
@@ -100,14 +100,12 @@ struct Worker<'a> {
     oracle: Oracle<'a>,
     seen: &'a Mutex<HashSet<Key>>,
     counts: Counts,
-    per_point: usize,
 }
 
 impl<'a> Worker<'a> {
     fn new(recording: &'a Recording, budget: &'a Budget, seen: &'a Mutex<HashSet<Key>>) -> Self {
         let oracle = Oracle::new(&recording.history, recording.shape);
-        let per_point = budget.seeded.div_ceil(recording.trace.len() + 1);
-        Self { recording, budget, oracle, seen, counts: Counts::default(), per_point }
+        Self { recording, budget, oracle, seen, counts: Counts::default() }
     }
 
     fn run(mut self, me: usize, threads: usize) -> Result<Counts, Failure> {
@@ -145,8 +143,8 @@ impl<'a> Worker<'a> {
             let depth = if is_padding(&cut) { Depth::Once } else { depth };
             self.state(&moment.disk, &cut, power, depth)?;
         }
-        for n in 0..if between { self.per_point } else { 0 } {
-            let seed = self.budget.seed + (moment.op * self.per_point + n) as u64;
+        for n in 0..if between { self.budget.seeded } else { 0 } {
+            let seed = self.budget.seed + (moment.op * self.budget.seeded + n) as u64;
             self.counts.seeded += 1;
             self.state(&moment.disk, &PowerCut::Seeded(seed), power, Depth::Once)?;
         }

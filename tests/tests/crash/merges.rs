@@ -19,7 +19,7 @@ pub fn crashed_everywhere(story: &Story) {
 
 fn crash(shape: Shape, story: &Story) -> Result<(), String> {
     let recording = Recording::new(shape, story.ops())?;
-    let budget = Budget { depth: Depth::Twice, tear_every: 37, seeded: 100, ..Budget::OPERATIONS };
+    let budget = Budget { depth: Depth::Twice, tear_every: 37, seeded: 2, ..Budget::OPERATIONS };
     explore(&recording, &budget).map(drop)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keelstone::vfs::NativeDisk;
-use keelstone::{Batch, Db, Durability, Layout, Options};
+use keelstone::{Batch, Bounds, Db, Durability, Layout, Options};
 
 use crate::keys::{Key, number_in};
 use crate::peer::{CACHE_BYTES, Pair, Peer, Reads, Scanned, Value};
@@ -59,14 +59,33 @@ impl Peer for Keelstone {
 
     fn scan_all(&self) -> Scanned {
         let mut scanned = Scanned::default();
-        for entry in self.db.scan().expect("a scan") {
-            scanned.add(number_in(&entry.expect("an entry").value));
+        if self.db.layout() == Layout::Hash {
+            for entry in self.db.scan().expect("a scan") {
+                scanned.add(number_in(&entry.expect("an entry").value));
+            }
+            return scanned;
+        }
+        let snapshot = self.db.snapshot().expect("a snapshot");
+        let mut walk = snapshot.walk(&Bounds::default()).expect("the layout has an order");
+        walk.seek_first().expect("a seek");
+        while let Some(value) = walk.value() {
+            scanned.add(number_in(value));
+            walk.next().expect("a step");
         }
         scanned
     }
 
-    fn scan_from(&self, _: &Key, _: usize) -> Scanned {
-        unreachable!("the layout `hash` has no order of keys")
+    fn scan_from(&self, key: &Key, count: usize) -> Scanned {
+        let mut scanned = Scanned::default();
+        let snapshot = self.db.snapshot().expect("a snapshot");
+        let mut walk = snapshot.walk(&Bounds::default()).expect("the layout has an order");
+        walk.seek(key).expect("a seek");
+        for _ in 0..count {
+            let Some(value) = walk.value() else { break };
+            scanned.add(number_in(value));
+            walk.next().expect("a step");
+        }
+        scanned
     }
 
     fn sync(&mut self) {

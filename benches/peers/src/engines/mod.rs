@@ -31,6 +31,9 @@ pub fn all() -> Vec<Engine> {
     let floor = |name, open| Engine { name, open, floor: true };
     vec![
         store("keelstone-hash", |dir| Box::new(keelstone::Keelstone::open(dir, Layout::Hash))),
+        store("keelstone-ordered", |dir| {
+            Box::new(keelstone::Keelstone::open(dir, Layout::Ordered))
+        }),
         #[cfg(feature = "fjall")]
         store("fjall", |dir| Box::new(fjall::Fjall::open(dir))),
         #[cfg(feature = "leveldb")]
