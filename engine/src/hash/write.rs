@@ -8,7 +8,7 @@ use super::files::DataFile;
 use super::index::{Change, Loc, Place};
 use super::read::Found;
 use crate::error::{Error, Result};
-use crate::journal::{OpRef, Writer, entry_bytes, expiry_of};
+use crate::journal::{OpRef, Writer, Written, entry_bytes, expiry_of};
 use crate::options::Durability;
 use crate::record::EntryKind;
 
@@ -41,18 +41,15 @@ impl Store {
             return Err(Error::Unsupported("range deletes in the hash layout"));
         }
         self.journal.check_durability(durability)?;
-        let (seq, due) = {
+        let written = {
             let mut writer = self.journal.writer.lock();
             if !ops.is_empty() {
                 self.write_locked(&mut writer, ops)?;
             }
-            (
-                writer.next_seq - 1,
-                self.journal.sync_due(&writer, self.journal.options.clock.now_ms()),
-            )
+            self.journal.written(&writer)
         };
-        self.finish_write(seq, durability, due)?;
-        Ok(seq)
+        self.finish_write(&written, durability)?;
+        Ok(written.seq)
     }
 
     /// Deletes `key` if it is there; says whether it was.
@@ -62,7 +59,7 @@ impl Store {
         self.journal.check_ops(&[op])?;
         self.journal.check_durability(durability)?;
         let place = self.place(key);
-        let (seq, found, due) = {
+        let (written, found) = {
             let mut writer = self.journal.writer.lock();
             let now = self.journal.now_ms();
             let found = self.find(place, key)?;
@@ -70,18 +67,16 @@ impl Store {
             if found {
                 self.write_locked(&mut writer, &[op])?;
             }
-            (writer.next_seq - 1, found, self.journal.sync_due(&writer, now))
+            (self.journal.written(&writer), found)
         };
         // Why: absence is acknowledged too, and a delete that made it may still be buffered.
-        self.finish_write(seq, durability, due)?;
+        self.finish_write(&written, durability)?;
         Ok(found)
     }
 
-    fn finish_write(self: &Arc<Self>, seq: u64, durability: Durability, due: bool) -> Result<()> {
-        if durability == Durability::Durable || due {
-            self.journal.sync_through(seq)?;
-        }
-        if self.journal.options.inline_work {
+    fn finish_write(self: &Arc<Self>, written: &Written, durability: Durability) -> Result<()> {
+        self.journal.sync_written(written, durability)?;
+        if self.journal.options.inline_work && written.since_step >= self.pace() {
             self.work_inline();
         }
         Ok(())

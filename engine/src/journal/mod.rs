@@ -24,7 +24,7 @@ pub use verify::{Hurt, Loss, RepairReport, Torn, VerifyReport};
 pub(crate) use verify::{begin_verify, layout_of};
 pub use walk::LogEntry;
 pub(crate) use walk::LogWalk;
-pub(crate) use write::{OpRef, Writer, entry_bytes, expiry_of};
+pub(crate) use write::{OpRef, Writer, Written, entry_bytes, expiry_of};
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

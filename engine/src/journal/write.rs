@@ -89,6 +89,14 @@ impl Writer {
     }
 }
 
+/// How a write ended, for what its writer does next without the lock.
+pub(crate) struct Written {
+    pub(crate) seq: u64,
+    sync_due: bool,
+    /// Bytes written since background work last had a step.
+    pub(crate) since_step: u64,
+}
+
 impl Journal {
     /// Refuses writes that break a limit.
     pub(crate) fn check_ops(&self, ops: &[OpRef<'_>]) -> Result<()> {
@@ -167,6 +175,34 @@ impl Journal {
         }
         (since.writes, since.bytes) = (since.writes + 1, since.bytes + bytes);
         writer.since_step += bytes;
+        Ok(())
+    }
+
+    /// How the write ended that `writer` is at the end of.
+    pub(crate) fn written(&self, writer: &Writer) -> Written {
+        // Why no look at the clock: the frame's own time was the greatest a moment ago.
+        let sync_due = self.sync_due(writer, self.time_ms());
+        Written { seq: writer.next_seq - 1, sync_due, since_step: writer.since_step }
+    }
+
+    /// Syncs what the caller wants durable, and what is due by itself.
+    pub(crate) fn sync_written(&self, written: &Written, durability: Durability) -> Result<()> {
+        if durability == Durability::Durable || written.sync_due {
+            self.sync_through(written.seq)?;
+        }
+        Ok(())
+    }
+
+    /// Syncs if that is due by itself.
+    pub(crate) fn sync_if_due(&self) -> Result<()> {
+        let now = self.options.clock.now_ms();
+        let (due, seq) = {
+            let writer = self.writer.lock();
+            (self.sync_due(&writer, now), writer.next_seq - 1)
+        };
+        if due {
+            self.sync_through(seq)?;
+        }
         Ok(())
     }
 

@@ -262,15 +262,8 @@ impl Store {
     /// One step of whatever is due; `true` while more is due.
     pub(crate) fn work(self: &Arc<Self>) -> Result<bool> {
         self.journal.check_writable()?;
-        let now = self.journal.options.clock.now_ms();
-        let (due, seq) = {
-            let writer = self.journal.writer.lock();
-            (self.journal.sync_due(&writer, now), writer.next_seq - 1)
-        };
-        if due {
-            self.journal.sync_through(seq)?;
-        }
-        if self.is_idle(now) {
+        self.journal.sync_if_due()?;
+        if self.is_idle(self.journal.options.clock.now_ms()) {
             let mut writer = self.journal.writer.lock();
             let mut hand = self.hand.lock();
             self.seal_memtable(&mut writer, &mut hand)?;
@@ -285,12 +278,16 @@ impl Store {
         Ok(true)
     }
 
+    /// Bytes that are written between two steps within a write.
+    pub(super) fn pace(&self) -> u64 {
+        PACE_BYTES.min(self.journal.options.memtable_bytes as u64 / 16).max(1)
+    }
+
     /// Within a write: steps in proportion to what was written and to what waits, so that no store grows without end.
     pub(super) fn work_inline(self: &Arc<Self>) {
-        let pace = PACE_BYTES.min(self.journal.options.memtable_bytes as u64 / 16).max(1);
         {
             let mut writer = self.journal.writer.lock();
-            if writer.since_step < pace {
+            if writer.since_step < self.pace() {
                 return;
             }
             let written = core::mem::take(&mut writer.since_step);

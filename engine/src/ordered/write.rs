@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering;
 use super::memtable::{Memtable, MemtableWriter};
 use super::{Item, Sealed, Store, View};
 use crate::error::{Error, Invalid, Result};
-use crate::journal::{LogFile, OpRef, State, Writer, entry_bytes};
+use crate::journal::{LogFile, OpRef, State, Writer, Written, entry_bytes};
 use crate::options::Durability;
 use crate::record::EntryKind;
 
@@ -57,16 +57,15 @@ impl Store {
         self.check_ranges(ops)?;
         self.journal.check_durability(durability)?;
         self.wait_for_work();
-        let (seq, due) = {
+        let written = {
             let mut writer = self.journal.writer.lock();
             if !ops.is_empty() {
                 self.write_locked(&mut writer, ops)?;
             }
-            let now = self.journal.options.clock.now_ms();
-            (writer.next_seq - 1, self.journal.sync_due(&writer, now))
+            self.journal.written(&writer)
         };
-        self.finish_write(seq, durability, due)?;
-        Ok(seq)
+        self.finish_write(&written, durability)?;
+        Ok(written.seq)
     }
 
     /// Deletes `key` if it is there; says whether it was.
@@ -76,25 +75,22 @@ impl Store {
         self.journal.check_ops(&[op])?;
         self.journal.check_durability(durability)?;
         self.wait_for_work();
-        let (seq, found, due) = {
+        let (written, found) = {
             let mut writer = self.journal.writer.lock();
             let found = self.get(key, |_| Ok(()))?.is_some();
             if found {
                 self.write_locked(&mut writer, &[op])?;
             }
-            let now = self.journal.options.clock.now_ms();
-            (writer.next_seq - 1, found, self.journal.sync_due(&writer, now))
+            (self.journal.written(&writer), found)
         };
         // Why: absence is acknowledged too, and a delete that made it may still be buffered.
-        self.finish_write(seq, durability, due)?;
+        self.finish_write(&written, durability)?;
         Ok(found)
     }
 
-    fn finish_write(self: &Arc<Self>, seq: u64, durability: Durability, due: bool) -> Result<()> {
-        if durability == Durability::Durable || due {
-            self.journal.sync_through(seq)?;
-        }
-        if self.journal.options.inline_work {
+    fn finish_write(self: &Arc<Self>, written: &Written, durability: Durability) -> Result<()> {
+        self.journal.sync_written(written, durability)?;
+        if self.journal.options.inline_work && written.since_step >= self.pace() {
             self.work_inline();
         }
         Ok(())
