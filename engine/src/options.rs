@@ -77,7 +77,9 @@ pub struct Options {
     pub expiry_grace_ms: u64,
     /// Bytes of a file that is given up when the disk is full, so that deletes and merges go on; 0: none.
     pub reserve_bytes: u64,
-    /// Memory for what snapshots and scans keep, and for a merge's work, in bytes.
+    /// Memory in bytes. Hash layout: for what snapshots and scans keep, and for a merge's work. Ordered layout: five
+    /// eighths of it for blocks, one for what is kept of open tables; a quarter should do for the memtables, of which
+    /// there are up to four.
     pub memory_budget: usize,
     /// Shards of the index, a multiple of 8 from 8 to 65,528: a put moves at most about keys / shards x 1.6 entries.
     pub index_shards: usize,

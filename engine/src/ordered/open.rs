@@ -27,9 +27,9 @@ use crate::options::{OpenMode, Options};
 use crate::order::KeyOrder;
 use crate::record::{EntryKind, FrameKind};
 
-/// The share of the memory budget for blocks, and for what is kept of open tables: one in so many.
-const BLOCKS_SHARE: usize = 4;
-const TABLES_SHARE: usize = 8;
+/// Eighths of the memory budget: for blocks, and for what is kept of open tables. The rest is for memtables.
+const BLOCKS_EIGHTHS: usize = 5;
+const TABLES_EIGHTHS: usize = 1;
 
 /// The order that the options ask for.
 pub(super) fn order_of(options: &Options) -> KeyOrder {
@@ -104,8 +104,8 @@ impl Store {
             seed: journal.seed,
             order: order.clone(),
             hasher,
-            cache: TableCache::new(options.open_tables, budget / TABLES_SHARE),
-            blocks: Arc::new(BlockCache::new(budget / BLOCKS_SHARE)),
+            cache: TableCache::new(options.open_tables, budget / 8 * TABLES_EIGHTHS),
+            blocks: Arc::new(BlockCache::new(budget / 8 * BLOCKS_EIGHTHS)),
         };
         let view = View { memtable, sealed: Vec::new(), version: Arc::new(version) };
         Ok(Arc::new(Self {
