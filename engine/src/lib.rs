@@ -23,7 +23,6 @@ mod log;
 mod manifest;
 mod options;
 mod order;
-#[allow(dead_code, reason = "being built")]
 mod ordered;
 #[cfg(feature = "lab")]
 pub mod probe;

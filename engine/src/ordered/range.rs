@@ -84,6 +84,7 @@ impl Ranges {
     }
 
     /// The set that covers what any of these covers.
+    #[cfg(test)]
     pub(crate) fn merge<'a>(
         order: &KeyOrder,
         sets: impl IntoIterator<Item = &'a Self>,
@@ -136,6 +137,7 @@ impl Ranges {
 
     /// The greatest sequence, not above `seq`, of a tombstone that lies over `key`, else 0: for a reader at `seq`, the
     /// versions of `key` below it are gone.
+    #[cfg(test)]
     pub(crate) fn covering(&self, order: &KeyOrder, key: &[u8], seq: u64) -> u64 {
         self.fragment_at(self.bounds_through(order, key))
             .map_or(0, |fragment| fragment.covering(seq))

@@ -97,11 +97,6 @@ impl Version {
         self.levels[level].iter().filter(move |file| file.overlaps(order, from, to))
     }
 
-    /// Whether no level below `level` may hold a key from `from` up to, and with, `to`.
-    pub(super) fn is_oldest(&self, order: &KeyOrder, level: usize, from: &[u8], to: &[u8]) -> bool {
-        (level + 1..LEVELS).all(|below| self.overlapping(order, below, from, to).next().is_none())
-    }
-
     /// What is wrong, if something is: an overlap or disorder in a level.
     pub(super) fn check(&self, order: &KeyOrder) -> Result<(), u64> {
         for level in &self.levels[1..] {

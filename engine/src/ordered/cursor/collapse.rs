@@ -157,6 +157,7 @@ impl<C: Cursor, O: Older> Collapse<C, O> {
     }
 
     /// How many items were read so far.
+    #[cfg(test)]
     pub(crate) fn items_read(&self) -> u64 {
         self.items
     }

@@ -70,11 +70,6 @@ impl TableCursor {
         Self { top, below, data, table, blocks, reading, ahead, handle }
     }
 
-    /// The table that it walks.
-    pub(crate) fn table(&self) -> &Arc<Table> {
-        &self.table
-    }
-
     fn load(&mut self, handle: Handle) -> Result<Arc<Block>> {
         let reading = self.reading;
         if reading.ahead_bytes == 0 {

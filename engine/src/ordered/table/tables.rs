@@ -136,6 +136,7 @@ impl TableCache {
     }
 
     /// Memory of the tables that the cache holds.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.state.lock().bytes
     }

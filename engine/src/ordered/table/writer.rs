@@ -331,6 +331,7 @@ impl TableWriter {
     }
 
     /// Items so far.
+    #[cfg(test)]
     pub(crate) const fn entries(&self) -> u64 {
         self.properties.meta.entries
     }
