@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keelstone::vfs::{CountingDisk, Counts, MemoryDisk, NativeDisk, Op, Vfs};
-use keelstone::{Db, Durability, Options};
+use keelstone::{Db, Durability, Layout, Options};
 use tempfile::TempDir;
 
 use crate::keys::{key, value};
@@ -24,11 +24,12 @@ pub fn scratch() -> TempDir {
     made.expect("a scratch directory can be made")
 }
 
-/// The default options, with a seed that is always the same.
+/// The default options in the hash layout, whose figures these are, with a seed that is always the same.
 #[must_use]
 pub fn options(durability: Durability) -> Options {
     let mut options = Options::default();
     (options.seed, options.durability) = (7, durability);
+    options.layout = Some(Layout::Hash);
     options
 }
 

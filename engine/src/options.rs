@@ -61,7 +61,7 @@ pub enum OpenMode {
 pub struct Options {
     /// Create, open, or only read.
     pub mode: OpenMode,
-    /// The layout of a new store, and the one that an old store must have; `None`: hash for a new one, any for an old.
+    /// The layout of a new store, and the one that an old store must have; `None`: ordered for a new one, any for an old.
     pub layout: Option<Layout>,
     /// What [`Db::put`](crate::Db::put) and the other short forms promise.
     pub durability: Durability,

@@ -85,6 +85,7 @@ fn options() -> Options {
         expiry_grace_ms: None,
         reserve_bytes: None,
         memory_budget: None,
+        memtable_bytes: None,
         index_shards: None,
         inline_work: None,
         events: false,

@@ -6,7 +6,7 @@
 
 use keelstone::vfs::Vfs;
 use keelstone::{
-    Batch, Db, Durability, Entry, Health, Layout, LogEntry, Snapshot, Value, VerifyReport,
+    Batch, Bounds, Db, Durability, Entry, Health, Layout, LogEntry, Snapshot, Value, VerifyReport,
 };
 use std::sync::Arc;
 
@@ -89,6 +89,8 @@ pub trait View {
     }
     /// As [`Snapshot::scan`].
     fn scan(&self) -> Result<Entries>;
+    /// As [`Snapshot::scan_within`].
+    fn scan_within(&self, bounds: &Bounds) -> Result<Entries>;
     /// As [`Snapshot::sequence`].
     fn sequence(&self) -> Result<u64>;
 }
@@ -185,6 +187,11 @@ impl View for Snapshot {
 
     fn scan(&self) -> Result<Entries> {
         let scan = Self::scan(self)?;
+        Ok(Box::new(scan.map(|entry| Ok(entry?))))
+    }
+
+    fn scan_within(&self, bounds: &Bounds) -> Result<Entries> {
+        let scan = Self::scan_within(self, bounds)?;
         Ok(Box::new(scan.map(|entry| Ok(entry?))))
     }
 

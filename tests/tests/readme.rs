@@ -49,7 +49,7 @@ fn the_example_runs_and_runs_again_on_its_own_store() -> Outcome {
         let mut example = Command::new(env!("CARGO_BIN_EXE_first_store"));
         let output = example.current_dir(folder.path()).output()?;
         assert!(output.status.success(), "{}", text(&output));
-        assert_eq!(text(&output), "emma\n");
+        assert_eq!(text(&output), "Jane Austen\n");
     }
     Ok(())
 }

@@ -37,6 +37,9 @@ pub(crate) fn options(
     if let Some(bytes) = from.memory_budget {
         options.memory_budget = size(bytes, "memory_budget")?;
     }
+    if let Some(bytes) = from.memtable_bytes {
+        options.memtable_bytes = size(bytes, "memtable_bytes")?;
+    }
     if let Some(shards) = from.index_shards {
         options.index_shards = size(u64::from(shards), "index_shards")?;
     }
@@ -62,6 +65,14 @@ pub(crate) const fn durability(from: wit::Durability) -> keelstone::Durability {
         wit::Durability::Durable => keelstone::Durability::Durable,
         wit::Durability::Buffered => keelstone::Durability::Buffered,
     }
+}
+
+/// The engine's bounds of a scan.
+pub(crate) fn bounds(from: wit::Bounds) -> keelstone::Bounds {
+    let mut bounds = keelstone::Bounds::default();
+    (bounds.from, bounds.to) = (from.lower, from.upper);
+    (bounds.prefix, bounds.reverse) = (from.prefix, from.reverse);
+    bounds
 }
 
 /// What a store can do.

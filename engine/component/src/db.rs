@@ -161,6 +161,11 @@ impl wit::GuestSnapshot for Snapshot {
         Ok(wit::Cursor::new(Cursor(Pages::new(scan))))
     }
 
+    fn scan_within(&self, bounds: wit::Bounds) -> Result<wit::Cursor> {
+        let scan = self.0.scan_within(&convert::bounds(bounds)).map_err(convert::error)?;
+        Ok(wit::Cursor::new(Cursor(Pages::new(scan))))
+    }
+
     fn sequence(&self) -> u64 {
         self.0.sequence()
     }

@@ -32,8 +32,8 @@ impl Store {
         let wanted = journal.options.layout;
         let Some(loaded) = loaded else {
             return match wanted {
-                Some(Layout::Hash) | None => hash::Store::create(journal).map(Self::Hash),
-                Some(Layout::Ordered) => ordered::Store::create(journal).map(Self::Ordered),
+                Some(Layout::Hash) => hash::Store::create(journal).map(Self::Hash),
+                Some(Layout::Ordered) | None => ordered::Store::create(journal).map(Self::Ordered),
             };
         };
         let found = match loaded.state.layout {

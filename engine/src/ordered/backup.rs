@@ -8,7 +8,7 @@ use super::table::TableWriter;
 use super::walk::Bounds;
 use super::{Item, LAYOUT, Store};
 use crate::codec::KeyHasher;
-use crate::error::{Error, Invalid, Result};
+use crate::error::{Error, FileName, Invalid, Result};
 use crate::lab::Switches;
 use crate::manifest::{Edit, Fault, LiveTable, Manifest, State};
 
@@ -21,19 +21,34 @@ impl Store {
         if !dest.list("")?.is_empty() {
             return Err(Error::Invalid(Invalid::NotEmpty));
         }
+        let mut state = State::new(LAYOUT);
+        if let Err(error) = self.copy_tables(dest, seed, &mut state) {
+            clear(&**dest);
+            return Err(error);
+        }
+        // Crash: files without CURRENT are no store; the destination is to be emptied and the backup taken again.
+        let made = Manifest::create(dest, Switches::default(), seed, state);
+        made.map(|_| ()).map_err(Fault::error)
+    }
+
+    fn copy_tables(
+        self: &Arc<Self>,
+        dest: &Arc<dyn Vfs>,
+        seed: u128,
+        state: &mut State,
+    ) -> Result<()> {
         let snapshot = self.snapshot()?;
         let mut walk = snapshot.walk(Bounds::default())?;
-        let mut state = State::new(LAYOUT);
         state.order = self.order.name().as_bytes().to_vec();
         let mut writer = None;
         walk.seek_first()?;
         while let Some(item) = walk.item() {
             let full = |w: &TableWriter| w.bytes() >= self.journal.options.table_bytes;
             if writer.as_ref().is_some_and(full) {
-                finish(&mut writer, &mut state)?;
+                finish(&mut writer, state)?;
             }
             if writer.is_none() {
-                writer = Some(self.begin_copy(dest, seed, &mut state)?);
+                writer = Some(self.begin_copy(dest, seed, state)?);
             }
             if let Some(writer) = &mut writer {
                 // Why: the copy has a history of its own, and every entry of it has its place in it.
@@ -41,13 +56,11 @@ impl Store {
             }
             walk.next()?;
         }
-        finish(&mut writer, &mut state)?;
+        finish(&mut writer, state)?;
         let seq = snapshot.sequence();
         (state.mark_seq, state.flushed_seq) = (seq, seq);
         state.mark_time_ms = self.journal.now_ms();
-        // Crash: files without CURRENT are no store; the destination is to be emptied and the backup taken again.
-        let made = Manifest::create(dest, Switches::default(), seed, state);
-        made.map(|_| ()).map_err(Fault::error)
+        Ok(())
     }
 
     fn begin_copy(
@@ -61,11 +74,20 @@ impl Store {
     }
 }
 
+/// Takes the tables of a copy away that has failed. What cannot be removed stays: the caller has the first error.
+fn clear(dest: &dyn Vfs) {
+    for name in dest.list("").unwrap_or_default() {
+        if matches!(FileName::parse(&name), Some(FileName::Table(_))) {
+            let _kept = dest.remove(&name);
+        }
+    }
+}
+
 fn finish(writer: &mut Option<TableWriter>, state: &mut State) -> Result<()> {
     let Some(writer) = writer.take() else { return Ok(()) };
     let finished = writer.finish()?;
     finished.file.sync(SyncMode::All)?;
-    let name = crate::error::FileName::Table(finished.meta.number);
+    let name = FileName::Table(finished.meta.number);
     let table = Arc::new(LiveTable { level: LEVEL, meta: finished.meta });
     state.apply(&Edit::Table(table)).map_err(|what| crate::log::corrupt(name, 0, 0, what))
 }

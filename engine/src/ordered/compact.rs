@@ -177,11 +177,32 @@ impl Store {
         // Why the least level of equals: what is above is read by every get.
         let (score, level) = scores.max_by_key(|(score, level)| (*score, LEVELS - level))?;
         if score < 100 {
-            return None;
+            return self.choose_tombstones(&version);
         }
         let inputs =
             if level == 0 { self.newest(&version) } else { self.least_overlap(&version, level) };
         Some(self.with_next(&version, level, inputs))
+    }
+
+    /// A table below level 0 that is mostly tombstones, on its way down to where they can go; in place if nothing below
+    /// holds what they hide.
+    ///
+    /// Why it ends: no snapshot is older than a version of the table, so that with nothing older below every tombstone of
+    /// it goes, and each other turn takes it one level down.
+    fn choose_tombstones(&self, version: &Version) -> Option<Choice> {
+        let (snapshots, _) = self.snapshots.held();
+        let oldest = snapshots.first().copied().unwrap_or(u64::MAX);
+        let mostly = |file: &&Arc<TableFile>| {
+            let meta = &file.meta;
+            meta.tombstones > meta.entries / 2 && meta.max_seq <= oldest
+        };
+        let tables = |level: usize| version.levels[level].iter().map(move |file| (level, file));
+        let (level, file) = (1..LEVELS).flat_map(tables).find(|(_, file)| mostly(file))?;
+        let files = alloc::vec![Arc::clone(file)];
+        if version.is_oldest(&self.order, level, &file.meta.first, &file.meta.last) {
+            return Some(Choice { inputs: alloc::vec![(level, files)], to: level });
+        }
+        Some(self.with_next(version, level, files))
     }
 
     /// The oldest table of level 0 and all of level 0 that overlap it, or each other.

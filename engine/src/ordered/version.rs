@@ -47,10 +47,14 @@ impl Version {
     /// The version that the manifest describes. Tables that are open already are shared with `known`.
     pub(super) fn new(order: &KeyOrder, state: &State, known: &Self) -> Self {
         let mut version = Self::default();
+        let mut known: Vec<_> = known.tables().collect();
+        known.sort_unstable_by_key(|file| file.meta.number);
         for live in &state.tables {
-            let same = |file: &&Arc<TableFile>| file.meta.number == live.meta.number;
-            let file = known.tables().find(same).cloned();
-            let file = file.unwrap_or_else(|| Arc::new(TableFile { meta: live.meta.clone() }));
+            let file = known.binary_search_by_key(&live.meta.number, |file| file.meta.number);
+            let file = match file {
+                Ok(at) => Arc::clone(known[at]),
+                Err(_) => Arc::new(TableFile { meta: live.meta.clone() }),
+            };
             version.levels[usize::from(live.level)].push(file);
         }
         let [newest, sorted @ ..] = &mut version.levels;
@@ -95,6 +99,11 @@ impl Version {
         to: &'a [u8],
     ) -> impl Iterator<Item = &'a Arc<TableFile>> {
         self.levels[level].iter().filter(move |file| file.overlaps(order, from, to))
+    }
+
+    /// Whether no level below `level` may hold a key from `from` up to, and with, `to`.
+    pub(super) fn is_oldest(&self, order: &KeyOrder, level: usize, from: &[u8], to: &[u8]) -> bool {
+        (level + 1..LEVELS).all(|below| self.overlapping(order, below, from, to).next().is_none())
     }
 
     /// What is wrong, if something is: an overlap or disorder in a level.

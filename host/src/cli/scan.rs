@@ -1,14 +1,15 @@
 //! `scan` and `export`: keys in the order of their bytes.
 //!
-//! Called by the hall; calls the store's unordered scan and sorts. In memory: the keys that match,
-//! and values up to a bound; values beyond it are read again when it is their turn. With a limit,
-//! twice as many keys as the limit.
+//! Called by the hall; calls the scan of a store that has this order, and sorts the unordered one of
+//! a store that has none. In memory, if it sorts: the keys that match, and values up to a bound;
+//! values beyond it are read again when it is their turn. With a limit, twice as many keys as the
+//! limit.
 
 use std::cmp::Ordering;
 
-use keelstone::Entry;
+use keelstone::{Bounds, Entry, Layout};
 
-use crate::engine::View;
+use crate::engine::{Engine, View};
 
 use super::args::{Globals, Scan, Store};
 use super::exit::Outcome;
@@ -28,19 +29,20 @@ pub(super) fn scan(args: Scan, globals: &Globals, out: &mut Output<'_>) -> Outco
         limit: args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
     };
     let db = open::to_read(&args.dir, globals)?;
-    print(&*db.snapshot()?, &range, &wanted, out)
+    print(&*db, &range, &wanted, out)
 }
 
 /// Prints everything, with expiries, so that `import` can read it.
 pub(super) fn export(args: &Store, globals: &Globals, out: &mut Output<'_>) -> Outcome {
     let wanted = Wanted { values: true, expiry_shown: true, reverse: false, limit: None };
     let db = open::to_read(&args.dir, globals)?;
-    print(&*db.snapshot()?, &Range::default(), &wanted, out)
+    print(&*db, &Range::default(), &wanted, out)
 }
 
 /// Which keys.
 #[derive(Default)]
 struct Range {
+    /// Stands alone: the arguments refuse it beside the other two.
     prefix: Vec<u8>,
     from: Vec<u8>,
     to: Option<Vec<u8>>,
@@ -54,6 +56,18 @@ impl Range {
             from: bytes(&args.from).unwrap_or_default(),
             to: bytes(&args.to),
         }
+    }
+
+    fn bounds(&self, reverse: bool) -> Bounds {
+        let mut bounds = Bounds::default();
+        bounds.reverse = reverse;
+        if self.prefix.is_empty() {
+            bounds.from = Some(self.from.clone()).filter(|from| !from.is_empty());
+            bounds.to = self.to.clone();
+        } else {
+            bounds.prefix = Some(self.prefix.clone());
+        }
+        bounds
     }
 
     fn has(&self, key: &[u8]) -> bool {
@@ -71,7 +85,39 @@ struct Wanted {
     limit: Option<usize>,
 }
 
-fn print(snapshot: &dyn View, range: &Range, wanted: &Wanted, out: &mut Output<'_>) -> Outcome {
+fn print(db: &dyn Engine, range: &Range, wanted: &Wanted, out: &mut Output<'_>) -> Outcome {
+    let snapshot = db.snapshot()?;
+    match db.layout()? {
+        Layout::Ordered => print_ordered(&*snapshot, range, wanted, out),
+        _ => print_sorted(&*snapshot, range, wanted, out),
+    }
+}
+
+/// Of a store that has the order.
+fn print_ordered(
+    snapshot: &dyn View,
+    range: &Range,
+    wanted: &Wanted,
+    out: &mut Output<'_>,
+) -> Outcome {
+    let limit = wanted.limit.unwrap_or(usize::MAX);
+    for entry in snapshot.scan_within(&range.bounds(wanted.reverse))?.take(limit) {
+        let Entry { key, value, expires_ms } = entry?;
+        let value = wanted.values.then_some(value.as_slice());
+        out.entry(&Line { key: &key, value, expires_ms, expiry_shown: wanted.expiry_shown })?;
+        if out.is_closed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn print_sorted(
+    snapshot: &dyn View,
+    range: &Range,
+    wanted: &Wanted,
+    out: &mut Output<'_>,
+) -> Outcome {
     for item in sorted(snapshot, range, wanted)? {
         let read_again;
         let value = match &item.value {

@@ -30,6 +30,7 @@ pub(super) fn options(from: &Options) -> wit::Options {
         expiry_grace_ms: Some(from.expiry_grace_ms),
         reserve_bytes: Some(from.reserve_bytes),
         memory_budget: bytes(from.memory_budget),
+        memtable_bytes: bytes(from.memtable_bytes),
         // Why: more shards than that are refused by the component, as natively.
         index_shards: Some(u32::try_from(from.index_shards).unwrap_or(u32::MAX)),
         inline_work: Some(from.inline_work),
@@ -157,10 +158,11 @@ fn invalid(from: &wit::Error) -> Invalid {
 /// The engine's errors hold texts of the program; a text that this build does not know is told
 /// without its detail.
 fn known(text: &str) -> &'static str {
-    const KNOWN: [&str; 20] = [
+    const KNOWN: [&str; 21] = [
         "bytes",
         "value_bytes_max",
         "memory_budget",
+        "memtable_bytes",
         "segment_bytes",
         "merge_dead_percent",
         "index_shards",

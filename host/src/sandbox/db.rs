@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keelstone::vfs::{Access, Lock, Vfs};
-use keelstone::{Batch, Durability, Health, Layout, Options, Value, VerifyReport};
+use keelstone::{Batch, Bounds, Durability, Health, Layout, Options, Value, VerifyReport};
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
@@ -240,19 +240,37 @@ impl View for SandboxView {
     fn scan(&self) -> Result<Entries> {
         let Held { shared, handle, .. } = &self.0;
         let cursor = shared.call(|store, guest| guest.snapshot().call_scan(store, *handle))?;
-        let held = Held { shared: Arc::clone(shared), handle: cursor, given_away: false };
-        Ok(Box::new(Pages::new(held, |held| {
-            let page = held.shared.call(|store, guest| {
-                guest.cursor().call_next(store, held.handle, PAGE_ENTRIES, PAGE_BYTES)
-            })?;
-            packed::entries(&page)
-        })))
+        Ok(entries(shared, cursor))
+    }
+
+    fn scan_within(&self, bounds: &Bounds) -> Result<Entries> {
+        let Held { shared, handle, .. } = &self.0;
+        let bounds = wit::Bounds {
+            lower: bounds.from.as_deref(),
+            upper: bounds.to.as_deref(),
+            prefix: bounds.prefix.as_deref(),
+            reverse: bounds.reverse,
+        };
+        let cursor = shared
+            .call(|store, guest| guest.snapshot().call_scan_within(store, *handle, bounds))?;
+        Ok(entries(shared, cursor))
     }
 
     fn sequence(&self) -> Result<u64> {
         let Held { shared, handle, .. } = &self.0;
         shared.enter(|store, guest| guest.snapshot().call_sequence(store, *handle))
     }
+}
+
+/// What the component's cursor goes over.
+fn entries(shared: &Arc<Shared>, cursor: ResourceAny) -> Entries {
+    let held = Held { shared: Arc::clone(shared), handle: cursor, given_away: false };
+    Box::new(Pages::new(held, |held| {
+        let page = held.shared.call(|store, guest| {
+            guest.cursor().call_next(store, held.handle, PAGE_ENTRIES, PAGE_BYTES)
+        })?;
+        packed::entries(&page)
+    }))
 }
 
 /// Items that come page by page; ends after the first error.

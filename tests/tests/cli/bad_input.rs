@@ -22,6 +22,8 @@ enum Given {
     Empty,
     /// A store with one key.
     Store,
+    /// A store with one key, in the hash layout.
+    Hash,
     /// A store that a newer version wrote.
     Newer,
     /// A directory with a file that is no store's.
@@ -83,9 +85,9 @@ const TABLE: &[Row] = &[
     (Given::Missing, &["put", "DIR", "k", "v", "--durability", "some"], "", 2, "--durability <immediate|batch|none>: not a known word"),
     (Given::Missing, &["bench", "DIR", "--value-bytes", "67108865"], "", 2, "--value-bytes: value too long max=67108864"),
     // Layouts.
-    (Given::Store, &["get", "DIR", "k", "--layout", "ordered"], "", 2, "the store has another layout"),
-    (Given::Store, &["put", "DIR", "k", "v", "--layout", "ordered"], "", 2, "the store has another layout"),
-    (Given::Store, &["delete", "DIR", "--from", "a", "--to", "b"], "", 2, "not supported by this store: range deletes in the hash layout"),
+    (Given::Store, &["get", "DIR", "k", "--layout", "hash"], "", 2, "the store has another layout"),
+    (Given::Store, &["put", "DIR", "k", "v", "--layout", "hash"], "", 2, "the store has another layout"),
+    (Given::Hash, &["delete", "DIR", "--from", "a", "--to", "b"], "", 2, "not supported by this store: range deletes in the hash layout"),
     (Given::Store, &["delete", "DIR", "--from", "a"], "", 2, "missing --to <B>"),
     (Given::Store, &["delete", "DIR", "k", "--from", "a", "--to", "b"], "", 2, "--from <A> cannot be used with [KEY]..."),
     (Given::Missing, &["put", "DIR", "k", "v", "--layout", "heap"], "", 2, "--layout <hash|ordered>: not a known word"),
@@ -236,6 +238,7 @@ fn made(given: Given) -> Place {
     let dir = place.dir();
     match given {
         Given::Missing | Given::Store | Given::Locked => {}
+        Given::Hash => place.keel("put", &["k", "old", "--layout", "hash"]).done(""),
         // Why: a full disk takes the reserve, and that is for another test.
         #[cfg(unix)]
         Given::Full => fs::remove_file(dir + "/RESERVE").unwrap(),

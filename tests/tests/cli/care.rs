@@ -13,8 +13,9 @@ fn stats_are_sorted_names_with_values() {
     for name in ["layout", "keys", "live_bytes", "disk_bytes", "files", "sequence"] {
         assert!(names.contains(&name), "{name} in {stats}");
     }
-    assert!(stats.contains("\nlayout=hash\n"));
-    let words = stats.replace("layout=hash\n", "");
+    let layout = format!("\nlayout={}\n", crate::LAYOUT);
+    assert!(stats.contains(&layout));
+    let words = stats.replace(&layout, "\n");
     assert_eq!((count(&words, "keys"), count(&words, "sequence")), (2, 2));
 }
 

@@ -23,7 +23,8 @@ fn the_other_commands_give_their_names() {
     let imported = "{\"acked\":1}\n{\"acked\":2}\n{\"imported\":2}\n";
     place.import(&["--json", "--batch", "1"], b"a\t1\nb\t2\n").done(imported);
     let stats = place.keel("stats", &["--json"]).printed();
-    for name in ["\"layout\":\"hash\"", "\"keys\":2", "\"sequence\":2", "\"files\":"] {
+    let layout = format!("\"layout\":\"{}\"", crate::LAYOUT);
+    for name in [layout.as_str(), "\"keys\":2", "\"sequence\":2", "\"files\":"] {
         assert!(stats.contains(name), "{name} in {stats}");
     }
     let verified = place.keel("verify", &["--json"]).printed();

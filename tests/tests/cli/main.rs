@@ -8,6 +8,8 @@
 
 /// Options that every command is run with.
 const EVERYWHERE: &[&str] = &[];
+/// The layout of the stores.
+const LAYOUT: &str = "ordered";
 
 mod answers;
 mod bad_input;

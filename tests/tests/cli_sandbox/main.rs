@@ -6,6 +6,8 @@
 
 /// Options that every command is run with.
 const EVERYWHERE: &[&str] = &["--sandbox"];
+/// The layout of the stores.
+const LAYOUT: &str = "ordered";
 
 #[path = "../cli/answers.rs"]
 mod answers;

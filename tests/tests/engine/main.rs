@@ -14,4 +14,5 @@ mod differential;
 mod events;
 mod fixtures;
 mod golden;
+mod levels;
 mod merges;
