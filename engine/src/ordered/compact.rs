@@ -184,7 +184,7 @@ impl Store {
         Some(self.with_next(&version, level, inputs))
     }
 
-    /// A table below level 0 that is mostly tombstones, on its way down to where they can go; in place if nothing below
+    /// A table below level 0 of which at least half is tombstones, on its way down to where they can go; in place if nothing below
     /// holds what they hide.
     ///
     /// Why it ends: no snapshot is older than a version of the table, so that with nothing older below every tombstone of
@@ -192,12 +192,12 @@ impl Store {
     fn choose_tombstones(&self, version: &Version) -> Option<Choice> {
         let (snapshots, _) = self.snapshots.held();
         let oldest = snapshots.first().copied().unwrap_or(u64::MAX);
-        let mostly = |file: &&Arc<TableFile>| {
+        let enough = |file: &&Arc<TableFile>| {
             let meta = &file.meta;
-            meta.tombstones > meta.entries / 2 && meta.max_seq <= oldest
+            meta.tombstones > 0 && meta.tombstones >= meta.entries / 2 && meta.max_seq <= oldest
         };
         let tables = |level: usize| version.levels[level].iter().map(move |file| (level, file));
-        let (level, file) = (1..LEVELS).flat_map(tables).find(|(_, file)| mostly(file))?;
+        let (level, file) = (1..LEVELS).flat_map(tables).find(|(_, file)| enough(file))?;
         let files = alloc::vec![Arc::clone(file)];
         if version.is_oldest(&self.order, level, &file.meta.first, &file.meta.last) {
             return Some(Choice { inputs: alloc::vec![(level, files)], to: level });
