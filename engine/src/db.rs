@@ -8,6 +8,7 @@ use core::sync::atomic::Ordering;
 use keelstone_vfs::{Lock, Vfs};
 
 use crate::batch::{Batch, Write, WriteRef};
+use crate::bulk::BulkLoad;
 use crate::error::{Error, Invalid, Result};
 use crate::hash;
 use crate::journal::{
@@ -238,6 +239,18 @@ impl Db {
         ops.try_reserve_exact(writes.len())?;
         ops.extend(writes.map(op_of));
         self.store.write(&ops, durability)
+    }
+
+    /// Begins to load many keys in ascending order, past log and memtable, to be published at once. The ordered layout
+    /// has it.
+    ///
+    /// # Errors
+    /// `Unsupported` in the hash layout, `ReadOnly`, `Closed`.
+    pub fn bulk_load(&self) -> Result<BulkLoad> {
+        match &self.store {
+            Store::Hash(_) => Err(Error::Unsupported("bulk loads in the hash layout")),
+            Store::Ordered(store) => store.bulk_load().map(BulkLoad::new),
+        }
     }
 
     /// The value of `key`.

@@ -174,7 +174,8 @@ impl Store {
     }
 
     /// Lets a writer wait, or help, as long as memory or level 0 hold more than they should.
-    fn wait_for_work(self: &Arc<Self>) {
+    pub(super) fn wait_for_work(self: &Arc<Self>) {
+        self.wait_for_load();
         for _ in 0..WAITS_MAX {
             let view = self.view();
             let (sealed, newest) = (view.sealed.len(), view.version.levels[0].len());
