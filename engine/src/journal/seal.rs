@@ -34,10 +34,11 @@ impl Journal {
 
     /// Seals the active log and begins another.
     pub(crate) fn rotate(&self, writer: &mut Writer) -> Result<()> {
-        self.seal_active(writer)?;
         if writer.broken {
+            // Why no footer: behind a failed write nothing is written any more.
             return self.end_broken(writer);
         }
+        self.seal_active(writer)?;
         self.begin_log(writer, &[]).map_err(|fault| self.settle(fault))
     }
 

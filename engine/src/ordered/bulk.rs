@@ -33,7 +33,7 @@ use crate::error::{Error, FileName, Invalid, Result};
 use crate::event::Event;
 use crate::journal::{Journal, OpRef, Writer};
 use crate::lab::Bug;
-use crate::manifest::{Edit, LiveTable, sync_root};
+use crate::manifest::{Edit, Fault, LiveTable, sync_root};
 use crate::record::EntryKind;
 
 /// Lets writers wait while a load flushes what they have written, or it might never end.
@@ -324,7 +324,7 @@ impl Load {
 fn sync(journal: &Journal, file: &dyn File) -> Result<()> {
     if !journal.switches.on(Bug::MergeOutputNotSynced) {
         // Crash: a file that nothing names, with an end or without; the next open removes it.
-        file.sync(SyncMode::All)?;
+        file.sync(SyncMode::All).map_err(|error| journal.settle(Fault::Sync(error.into())))?;
     }
     Ok(())
 }

@@ -123,6 +123,6 @@ pub const LOAD_SHAPE: Shape = Shape {
     layout: keelstone::Layout::Ordered,
     table_bytes: 1024,
     block_bytes: 128,
-    memtable_bytes: 64 << 10,
+    memtable_bytes: 1 << 20,
     ..CRASH_SHAPE
 };

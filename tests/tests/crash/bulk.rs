@@ -47,6 +47,16 @@ fn every_operation_of_loads_fails_once_and_from_then_on() {
     assert!(counts.runs > 2000 && counts.healed > 100 && counts.read_only > 100, "{counts:?}");
 }
 
+// Every write seals the memtable and its log, one whose last write has failed too.
+#[test]
+fn every_operation_of_loads_over_tiny_memtables_fails() {
+    let shape = Shape { memtable_bytes: 1024, ..LOAD_SHAPE };
+    let counts = fail_every_operation(shape, &load_run());
+    let counts = counts.unwrap_or_else(|error| panic!("{error}"));
+    println!("every operation fails, tiny memtables: {counts:?}");
+    assert!(counts.runs > 2000 && counts.healed > 100 && counts.read_only > 100, "{counts:?}");
+}
+
 #[test]
 fn every_sync_of_loads_fails_in_every_known_way() {
     let counts = fail_every_sync(LOAD_SHAPE, &load_run());
