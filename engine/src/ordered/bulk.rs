@@ -245,6 +245,7 @@ impl Load {
         // Why both locks: as long as they are held no compaction begins, and none of any kind is published.
         let jobs = store.jobs.lock();
         let mut writer = store.journal.writer.lock();
+        store.journal.check_writable()?;
         let first = self.tables.first().map(|table| &*table.meta().first).unwrap_or_default();
         if store.memtables_overlap(first, &self.last)? {
             return Ok(None);

@@ -149,6 +149,8 @@ impl Store {
 
     /// The memtable takes no more writes, nor does its log; both wait for the flush.
     pub(super) fn seal_memtable(&self, writer: &mut Writer, hand: &mut Hand) -> Result<()> {
+        // Why again: while the caller waited for work, a sync of it may have failed.
+        self.journal.check_writable()?;
         let old = Arc::clone(hand.memtable.table());
         if old.is_empty() {
             return Ok(());
