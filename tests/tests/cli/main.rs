@@ -19,3 +19,4 @@ mod json;
 mod ordered;
 mod refusal;
 mod run;
+mod sorted;
