@@ -69,6 +69,17 @@ pub enum Event {
         /// The last sequence that is in tables now.
         sequence: u64,
     },
+    /// A bulk load was published.
+    Loaded {
+        /// Its tables.
+        tables: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Keys in them.
+        records: u64,
+        /// The sequence that all of them have.
+        sequence: u64,
+    },
     /// A compaction was published.
     Compacted {
         /// The level of what came out.

@@ -6,6 +6,7 @@
 extern crate alloc;
 
 mod batch;
+mod bulk;
 mod clock;
 mod codec;
 mod db;
@@ -32,6 +33,7 @@ mod stats;
 mod threads;
 
 pub use batch::{Batch, Write, WriteRef};
+pub use bulk::BulkLoad;
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};

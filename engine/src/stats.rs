@@ -74,6 +74,10 @@ pub struct OrderedStats {
     pub compaction_bytes_out: u64,
     /// Tables that went to another level as they were.
     pub table_moves: u64,
+    /// Bulk loads since open.
+    pub loads: u64,
+    /// Bytes of their tables.
+    pub load_bytes: u64,
     /// Memory of all memtables.
     pub memtable_bytes: u64,
     /// Memtables that wait for their flush.
@@ -104,11 +108,12 @@ pub struct LevelStats {
 }
 
 impl OrderedStats {
-    /// Bytes written to tables for each byte that flushes wrote, in hundredths: what compactions cost.
+    /// Bytes written to tables for each byte that flushes and bulk loads wrote, in hundredths: what compactions cost.
     #[must_use]
     pub const fn write_amplification_percent(&self) -> u64 {
-        let written = self.flush_bytes + self.compaction_bytes_out;
-        match written.saturating_mul(100).checked_div(self.flush_bytes) {
+        let first = self.flush_bytes + self.load_bytes;
+        let written = first + self.compaction_bytes_out;
+        match written.saturating_mul(100).checked_div(first) {
             Some(percent) => percent,
             None => 100,
         }
@@ -160,6 +165,8 @@ impl OrderedStats {
             ("flush_bytes", self.flush_bytes),
             ("flush_us", self.flush_us),
             ("flushes", self.flushes),
+            ("load_bytes", self.load_bytes),
+            ("loads", self.loads),
             ("memtable_bytes", self.memtable_bytes),
             ("read_amplification", self.read_amplification()),
             ("sealed_memtables", self.sealed_memtables),

@@ -1,12 +1,14 @@
 //! What the host needs of a store, wherever it runs: in this process, or inside the sandbox.
 //!
 //! Called by the command line and by whoever wants to hold either kind; calls the engine. [`Engine`]
-//! is an open store, [`View`] a snapshot of it, [`Work`] a piece of its background work.
+//! is an open store, [`View`] a snapshot of it, [`Load`] a bulk load into it, [`Work`] a piece of its
+//! background work.
 //! Promise: both kinds give the same answers. Never: falls back from one kind to the other.
 
 use keelstone::vfs::Vfs;
 use keelstone::{
-    Batch, Bounds, Db, Durability, Entry, Health, Layout, LogEntry, Snapshot, Value, VerifyReport,
+    Batch, Bounds, BulkLoad, Db, Durability, Entry, Health, Layout, LogEntry, Snapshot, Value,
+    VerifyReport,
 };
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub type LogEntries = Box<dyn Iterator<Item = Result<LogEntry>>>;
 pub trait Engine {
     /// As [`Db::write`].
     fn write(&self, batch: &Batch, durability: Durability) -> Result<u64>;
+    /// As [`Db::bulk_load`]; `Unsupported` inside the sandbox.
+    fn bulk_load(&self) -> Result<Box<dyn Load>>;
     /// The values of keys, in the order of the keys.
     fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>>;
     /// As [`Db::get_with_expiry`].
@@ -79,6 +83,14 @@ pub trait Engine {
     fn close(&self) -> Result<()>;
 }
 
+/// Keys in ascending order that become part of the store all at once.
+pub trait Load {
+    /// As [`BulkLoad::put`].
+    fn put(&mut self, key: &[u8], value: &[u8], expires_ms: Option<u64>) -> Result<()>;
+    /// As [`BulkLoad::finish`].
+    fn finish(self: Box<Self>) -> Result<u64>;
+}
+
 /// A store at one instant.
 pub trait View {
     /// The values that keys had, in the order of the keys.
@@ -106,6 +118,10 @@ pub trait Work {
 impl Engine for Db {
     fn write(&self, batch: &Batch, durability: Durability) -> Result<u64> {
         Ok(Self::write(self, batch, durability)?)
+    }
+
+    fn bulk_load(&self) -> Result<Box<dyn Load>> {
+        Ok(Box::new(Self::bulk_load(self)?))
     }
 
     fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Value>>> {
@@ -177,6 +193,16 @@ impl Engine for Db {
 
     fn close(&self) -> Result<()> {
         Ok(Self::close(self)?)
+    }
+}
+
+impl Load for BulkLoad {
+    fn put(&mut self, key: &[u8], value: &[u8], expires_ms: Option<u64>) -> Result<()> {
+        Ok(Self::put(self, key, value, expires_ms)?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        Ok(Self::finish(*self)?)
     }
 }
 

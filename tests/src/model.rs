@@ -64,6 +64,13 @@ impl Model {
         writes.iter().for_each(|write| self.apply(write));
     }
 
+    /// A bulk load: all of it is one write.
+    pub fn load(&mut self, writes: &[Write]) {
+        let sequence = self.sequence + u64::from(!writes.is_empty());
+        self.apply_all(writes);
+        self.sequence = sequence;
+    }
+
     /// What the key holds, if it has not expired.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&Record> {

@@ -7,7 +7,7 @@ use core::fmt;
 
 use keelstone::Write;
 
-use crate::model::{delete, put, put_until};
+use crate::model::{delete, key_of, put, put_until};
 use crate::rng::Rng;
 use crate::text::show;
 
@@ -21,6 +21,8 @@ pub enum Op {
         /// Whether it is synced.
         durable: bool,
     },
+    /// Loads keys in bulk, in the order of their bytes, as one write. Ordered layout only.
+    Load(Vec<Write>),
     /// Takes a key away and hears whether it was there.
     Remove(Vec<u8>),
     /// Reads a key in every way there is.
@@ -171,6 +173,21 @@ impl Generator {
             4 => put_until(key, value(id, len), self.time_ms + 500 + self.rng.below(5000)),
             _ => put(key, value(id, len)),
         }
+    }
+
+    /// A bulk load: a few keys, or many, here and there or all in one place.
+    pub fn load(&mut self) -> Op {
+        let count = *self.rng.pick(&[0, 1, 3, 10, 30]);
+        let (from, to) = self.range();
+        let mut writes: Vec<Write> = (0..count).map(|_| self.write()).collect();
+        let near = self.rng.percent(40);
+        writes.retain(|write| match write {
+            Write::Put { key, .. } => !near || (from <= *key && *key <= to),
+            _ => false,
+        });
+        writes.sort_by(|a, b| key_of(a).cmp(key_of(b)));
+        writes.dedup_by(|a, b| key_of(a) == key_of(b));
+        Op::Load(writes)
     }
 
     fn writes(&mut self) -> Op {

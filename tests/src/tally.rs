@@ -28,6 +28,8 @@ tally! {
     writes,
     /// Batches of more than one write.
     batches,
+    /// Bulk loads with keys in them.
+    loads,
     /// Keys that `remove` found.
     removes,
     /// Reads of a key that had expired.

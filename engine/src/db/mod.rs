@@ -28,7 +28,8 @@ use value::{bytes_of, expiry_of, value_of, value_of_item, value_with_expiry};
 pub use walk::Walk;
 
 use crate::batch::{Batch, Write, WriteRef};
-use crate::error::Result;
+use crate::bulk::BulkLoad;
+use crate::error::{Error, Result};
 use crate::journal::{self, LogEntry, LogWalk, OpRef, State, VerifyReport};
 use crate::options::{Durability, Layout, Options};
 use crate::record::EntryKind;
@@ -151,6 +152,18 @@ impl Db {
         ops.try_reserve_exact(writes.len())?;
         ops.extend(writes.map(op_of));
         self.store.write(&ops, durability)
+    }
+
+    /// Begins to load many keys in ascending order, past log and memtable, to be published at once. The ordered layout
+    /// has it.
+    ///
+    /// # Errors
+    /// `Unsupported` in the hash layout, `ReadOnly`, `Closed`.
+    pub fn bulk_load(&self) -> Result<BulkLoad> {
+        match &self.store {
+            Store::Hash(_) => Err(Error::Unsupported("bulk loads in the hash layout")),
+            Store::Ordered(store) => store.bulk_load().map(BulkLoad::new),
+        }
     }
 
     /// The value of `key`.

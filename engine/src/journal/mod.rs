@@ -7,6 +7,7 @@
 //!
 //! Locks, in the order in which they may be taken: `syncer`, `writer`.
 
+mod beside;
 mod log_file;
 mod open;
 mod recover;

@@ -39,7 +39,8 @@ pub(crate) fn look(vfs: &dyn Vfs, mode: OpenMode) -> Result<Found> {
         return Err(slots.error());
     }
     let ours = |name: &String| {
-        matches!(FileName::parse(name), Some(FileName::Manifest(_) | FileName::Log(_)))
+        use FileName::{Log, Manifest, Segment, Table};
+        matches!(FileName::parse(name), Some(Manifest(_) | Log(_) | Segment(_) | Table(_)))
     };
     if names.iter().any(ours) {
         // Why: files of a store without its CURRENT are a damaged store, not an empty directory.

@@ -34,10 +34,11 @@ impl Journal {
 
     /// Seals the active log and begins another.
     pub(crate) fn rotate(&self, writer: &mut Writer) -> Result<()> {
-        self.seal_active(writer)?;
         if writer.broken {
+            // Why no footer: behind a failed write nothing is written any more.
             return self.end_broken(writer);
         }
+        self.seal_active(writer)?;
         self.begin_log(writer, &[]).map_err(|fault| self.settle(fault))
     }
 
@@ -112,7 +113,7 @@ impl Journal {
     }
 
     /// After a failed write: closes the log at its last good frame and begins another, in one edit.
-    fn end_broken(&self, writer: &mut Writer) -> Result<()> {
+    pub(super) fn end_broken(&self, writer: &mut Writer) -> Result<()> {
         let last_seq = writer.next_seq - 1;
         let Some(active) = &writer.active else {
             return self.begin_log(writer, &[]).map_err(|fault| self.settle(fault));
@@ -157,7 +158,7 @@ impl Journal {
 }
 
 /// The edits that call every log before the active one sealed: no closed file may stand behind one that is not.
-fn sealed_edits(writer: &Writer) -> Vec<Edit> {
+pub(super) fn sealed_edits(writer: &Writer) -> Vec<Edit> {
     let open = writer.to_seal.iter().filter(|file| !file.is_closed());
     let edit = |file: &Arc<LogFile>| Edit::Sealed {
         number: file.number,

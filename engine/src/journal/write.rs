@@ -217,7 +217,7 @@ impl Journal {
     }
 
     /// Tries to leave `OutOfSpace`; deletes go on in it, on what the reserve has left free.
-    fn heal(&self, deletes_only: bool) -> Result<()> {
+    pub(crate) fn heal(&self, deletes_only: bool) -> Result<()> {
         self.check_writable()?;
         if self.state() == State::OutOfSpace && !deletes_only && !self.space_returned() {
             return Err(Error::OutOfSpace);

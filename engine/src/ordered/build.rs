@@ -17,7 +17,7 @@ use super::version::{TableFile, Version};
 use crate::error::{Error, FileName, Result};
 use crate::lab::Bug;
 use crate::limits::STEP_BYTES;
-use crate::manifest::{Edit, LEVELS, LiveTable};
+use crate::manifest::{Edit, Fault, LEVELS, LiveTable};
 use crate::order::KeyOrder;
 
 /// An output ends before it overlaps so many times its own size two levels below.
@@ -172,7 +172,8 @@ impl Build {
         let Some(output) = self.outputs.get(self.synced) else { return Ok(false) };
         if !store.journal.switches.on(Bug::MergeOutputNotSynced) {
             // Crash: a file that nothing names; the next open removes it.
-            output.file.sync(SyncMode::All)?;
+            let synced = output.file.sync(SyncMode::All);
+            synced.map_err(|error| store.journal.settle(Fault::Sync(error.into())))?;
         }
         self.synced += 1;
         Ok(self.synced < self.outputs.len())

@@ -55,6 +55,20 @@ impl Choice {
     }
 }
 
+/// Where the outputs of a compaction may stand, whatever they turn out to be.
+pub(super) struct Reach {
+    pub(super) level: usize,
+    first: Vec<u8>,
+    last: Vec<u8>,
+}
+
+impl Reach {
+    /// Whether there may be a key from `from` up to, and with, `to` in it.
+    pub(super) fn overlaps(&self, order: &KeyOrder, from: &[u8], to: &[u8]) -> bool {
+        order.compare(&self.first, to).is_le() && order.compare(from, &self.last).is_le()
+    }
+}
+
 /// A compaction that is under way.
 pub(super) struct Compaction {
     choice: Choice,
@@ -89,6 +103,15 @@ impl Compaction {
         Ok(Self { choice, work, started_us })
     }
 
+    /// Where its outputs may stand: between the least and the greatest key of its inputs.
+    pub(super) fn reach(&self, order: &KeyOrder) -> Reach {
+        let metas = || self.choice.files().map(|file| &file.meta);
+        let first = metas().map(|meta| &meta.first).min_by(|a, b| order.compare(a, b));
+        let last = metas().map(|meta| &meta.last).max_by(|a, b| order.compare(a, b));
+        let bytes = |key: Option<&Vec<u8>>| key.cloned().unwrap_or_default();
+        Reach { level: self.choice.to, first: bytes(first), last: bytes(last) }
+    }
+
     /// One step; `false` when it is published.
     pub(super) fn step(&mut self, store: &Store) -> Result<bool> {
         match &mut self.work {
@@ -118,7 +141,7 @@ impl Compaction {
     }
 }
 
-fn with_version(view: &View, version: Arc<Version>) -> View {
+pub(super) fn with_version(view: &View, version: Arc<Version>) -> View {
     View { memtable: Arc::clone(&view.memtable), sealed: view.sealed.clone(), version }
 }
 

@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// The option that checks every version that is installed.
-    fn check_version(&self) -> Result<()> {
+    pub(super) fn check_version(&self) -> Result<()> {
         if !self.journal.options.paranoid {
             return Ok(());
         }

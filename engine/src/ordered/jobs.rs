@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use keelstone_vfs::Kind;
 
 use super::Store;
-use super::compact::{Compaction, NEWEST_TABLES};
+use super::compact::{Compaction, NEWEST_TABLES, Reach};
 use super::flush::Flush;
 use super::version::TableFile;
 use crate::error::{Error, FileName, Result};
@@ -47,7 +47,8 @@ impl Retired {
 #[derive(Default)]
 pub(super) struct Jobs {
     flushing: bool,
-    compacting: bool,
+    /// What the compaction that runs may write to.
+    pub(super) compacting: Option<Reach>,
     removing: bool,
     retired: Vec<Retired>,
     /// Jobs that were given back before they were finished.
@@ -154,7 +155,7 @@ impl Store {
             Work::Compact(mut compaction) => {
                 compaction.abandon(self);
                 drop(compaction);
-                self.jobs.lock().compacting = false;
+                self.jobs.lock().compacting = None;
             }
             Work::Remove(mut files) => {
                 let mut jobs = self.jobs.lock();
@@ -181,13 +182,13 @@ impl Store {
     }
 
     fn next_compaction(&self, jobs: &mut Jobs) -> Option<Work> {
-        if jobs.compacting || jobs.pause_bytes > 0 || !self.is_ready(jobs) {
+        if jobs.compacting.is_some() || jobs.pause_bytes > 0 || !self.is_ready(jobs) {
             return None;
         }
         let choice = self.choose_compaction()?;
         match Compaction::new(self, choice) {
             Ok(compaction) => {
-                jobs.compacting = true;
+                jobs.compacting = Some(compaction.reach(&self.order));
                 Some(Work::Compact(Box::new(compaction)))
             }
             Err(error) => {
@@ -246,7 +247,7 @@ impl Store {
         let fresh = jobs.pause_bytes == 0;
         let flush = fresh && !jobs.flushing && self.oldest_sealed().is_some();
         let removal = !jobs.removing && jobs.retired.iter().any(Retired::is_free);
-        let compaction = fresh && ready && !jobs.compacting;
+        let compaction = fresh && ready && jobs.compacting.is_none();
         parked || flush || removal || (compaction && self.choose_compaction().is_some())
     }
 
@@ -310,7 +311,7 @@ impl Store {
     /// Waits for the end of the step that another thread is in; `false` if none has such a job in hand.
     pub(super) fn wait_for_step(&self, flush: bool) -> bool {
         let jobs = self.jobs.lock();
-        let running = if flush { jobs.flushing } else { jobs.compacting };
+        let running = if flush { jobs.flushing } else { jobs.compacting.is_some() };
         drop(jobs);
         drop(if flush { self.flushing.lock() } else { self.compacting.lock() });
         running
@@ -376,10 +377,10 @@ impl Store {
                 while job.step()? {}
                 continue;
             }
-            if !jobs.compacting {
+            if jobs.compacting.is_none() {
                 let Some(choice) = self.full_compaction() else { return Ok(None) };
                 let compaction = Compaction::new(self, choice)?;
-                jobs.compacting = true;
+                jobs.compacting = Some(compaction.reach(&self.order));
                 let work = Some(Work::Compact(Box::new(compaction)));
                 return Ok(Some(Job { store: Arc::clone(self), work }));
             }

@@ -6,11 +6,12 @@
 //! A write goes to the log and to the memtable. A full memtable is sealed with its log and flushed to a table of level 0;
 //! compactions move tables down, level by level. Readers take one view of all of it and are in nobody's way.
 //!
-//! Locks, in the order in which they may be taken: `jobs`, those of the journal, `hand`, `snapshots`, `view`. None of the
+//! Locks, in the order in which they may be taken: that of `loading`, `jobs`, those of the journal, `hand`, `snapshots`, `view`. None of the
 //! last three is held across a disk operation.
 
 mod backup;
 mod build;
+mod bulk;
 mod compact;
 mod cursor;
 mod flush;
@@ -30,6 +31,7 @@ mod version;
 mod walk;
 mod write;
 
+pub(crate) use bulk::Load;
 pub(crate) use jobs::Job;
 pub(crate) use key::{Cursor, Item};
 pub(crate) use repair::repair;
@@ -48,6 +50,7 @@ use crate::error::{Error, Result};
 use crate::journal::{Journal, LogWalk, State};
 use crate::order::KeyOrder;
 
+use bulk::Loading;
 use jobs::Jobs;
 use level::Tables;
 use memtable::Memtable;
@@ -90,6 +93,7 @@ pub(crate) struct Store {
     /// Held while a flush, or a compaction, runs a step: who must wait for work waits here.
     flushing: Mutex<()>,
     compacting: Mutex<()>,
+    loading: Loading,
     tables: Arc<Tables>,
     counters: Counters,
 }

@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use keelstone_vfs::Access;
 use keelstone_vfs::lock::{Mutex, RwLock};
 
+use super::bulk::Loading;
 use super::jobs::Jobs;
 use super::level::Tables;
 use super::memtable::{Memtable, MemtableWriter};
@@ -119,6 +120,7 @@ impl Store {
             jobs: Mutex::new(Jobs::default()),
             flushing: Mutex::new(()),
             compacting: Mutex::new(()),
+            loading: Loading::default(),
             tables: Arc::new(tables),
             counters: Counters::default(),
             journal,

@@ -19,6 +19,8 @@ pub(super) struct Counters {
     compaction_bytes_in: AtomicU64,
     compaction_bytes_out: AtomicU64,
     pub(super) moves: AtomicU64,
+    loads: AtomicU64,
+    load_bytes: AtomicU64,
 }
 
 impl Counters {
@@ -26,6 +28,11 @@ impl Counters {
         self.flushes.fetch_add(1, Ordering::Relaxed);
         self.flush_us.fetch_add(us, Ordering::Relaxed);
         self.flush_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn load(&self, bytes: u64) {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.load_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(super) fn compaction(&self, us: u64, bytes_in: u64, bytes_out: u64) {
@@ -61,6 +68,8 @@ impl Store {
             compaction_bytes_in: load(&c.compaction_bytes_in),
             compaction_bytes_out: load(&c.compaction_bytes_out),
             table_moves: load(&c.moves),
+            loads: load(&c.loads),
+            load_bytes: load(&c.load_bytes),
             memtable_bytes: (sealed + view.memtable.bytes()) as u64,
             sealed_memtables: view.sealed.len() as u64,
             tables_open: self.tables.cache.open_now() as u64,

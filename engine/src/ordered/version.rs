@@ -101,6 +101,21 @@ impl Version {
         self.levels[level].iter().filter(move |file| file.overlaps(order, from, to))
     }
 
+    /// The deepest level at which a table from `from` up to, and with, `to` is above everything that it may hide: neither
+    /// that level nor one above it overlaps, what `busy` says of a level included. Level 0 if there is none.
+    pub(super) fn deepest_free(
+        &self,
+        order: &KeyOrder,
+        from: &[u8],
+        to: &[u8],
+        busy: impl Fn(usize) -> bool,
+    ) -> usize {
+        let free = |level: &usize| {
+            !busy(*level) && self.overlapping(order, *level, from, to).next().is_none()
+        };
+        (0..LEVELS).take_while(free).last().unwrap_or(0)
+    }
+
     /// Whether no level below `level` may hold a key from `from` up to, and with, `to`.
     pub(super) fn is_oldest(&self, order: &KeyOrder, level: usize, from: &[u8], to: &[u8]) -> bool {
         (level + 1..LEVELS).all(|below| self.overlapping(order, below, from, to).next().is_none())

@@ -149,6 +149,8 @@ impl Store {
 
     /// The memtable takes no more writes, nor does its log; both wait for the flush.
     pub(super) fn seal_memtable(&self, writer: &mut Writer, hand: &mut Hand) -> Result<()> {
+        // Why again: while the caller waited for work, a sync of it may have failed.
+        self.journal.check_writable()?;
         let old = Arc::clone(hand.memtable.table());
         if old.is_empty() {
             return Ok(());
@@ -174,7 +176,8 @@ impl Store {
     }
 
     /// Lets a writer wait, or help, as long as memory or level 0 hold more than they should.
-    fn wait_for_work(self: &Arc<Self>) {
+    pub(super) fn wait_for_work(self: &Arc<Self>) {
+        self.wait_for_load();
         for _ in 0..WAITS_MAX {
             let view = self.view();
             let (sealed, newest) = (view.sealed.len(), view.version.levels[0].len());

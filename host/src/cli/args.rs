@@ -177,6 +177,9 @@ pub(super) struct Import {
     /// Lines that are applied together; fewer if they hold more than 32 MiB
     #[arg(long, value_name = "N", default_value = "1000", value_parser = above_zero)]
     pub(super) batch: u64,
+    /// The keys ascend, byte by byte: load all lines at once, or none; the ordered layout has it
+    #[arg(long, conflicts_with = "batch")]
+    pub(super) sorted: bool,
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,7 @@ use super::lines::{LineError, Lines};
 use super::open;
 use super::output::Output;
 use super::progress::Progress;
+use super::sorted;
 use crate::engine::Engine;
 
 /// A batch is applied before it has more bytes of keys and values, unless it is one line.
@@ -29,15 +30,11 @@ const BATCH_LINES_MAX: u64 = 1 << 20;
 
 /// Reads lines into the store.
 pub(super) fn import(args: &Import, globals: &Globals, out: &mut Output<'_>) -> Outcome {
-    let (pieces, bytes) = reader(&args.file, args.batch)?;
-    if open::is_vacant(&args.dir) {
-        // Why: input whose first line is malformed leaves nothing behind, not even an empty store.
-        match pieces.recv() {
-            Ok(Piece::Begun) => {}
-            Ok(Piece::Stopped(error)) => return Err(stopped(error, &args.file)),
-            Ok(Piece::Lines(..)) | Err(_) => {}
-        }
+    if args.sorted {
+        return sorted::import(args, globals, out);
     }
+    let (pieces, bytes) = reader(&args.file, args.batch)?;
+    await_first(args, &pieces)?;
     let db = open::or_create(&args.dir, globals)?;
     let progress = Progress::bytes(bytes, out.is_quiet());
     let mut import = Importer::new(&*db, globals, out, progress);
@@ -50,7 +47,18 @@ pub(super) fn import(args: &Import, globals: &Globals, out: &mut Output<'_>) -> 
     }
 }
 
-fn stopped(error: LineError, file: &Path) -> Failure {
+/// Before a store is created, waits for the first line.
+pub(super) fn await_first(args: &Import, pieces: &Receiver<Piece>) -> Outcome {
+    // Why: input whose first line is malformed leaves nothing behind, not even an empty store.
+    if open::is_vacant(&args.dir)
+        && let Ok(Piece::Stopped(error)) = pieces.recv()
+    {
+        return Err(stopped(error, &args.file));
+    }
+    Ok(())
+}
+
+pub(super) fn stopped(error: LineError, file: &Path) -> Failure {
     match error {
         LineError::Malformed { number, what } => Failure::Usage(format!("line {number}: {what}")),
         LineError::Io(error) => Failure::io(file.display().to_string())(error),
@@ -58,7 +66,7 @@ fn stopped(error: LineError, file: &Path) -> Failure {
 }
 
 /// What the reading thread hands over. When it hangs up, the input has ended.
-enum Piece {
+pub(super) enum Piece {
     /// The first line is good, or there is none.
     Begun,
     /// Lines to be applied together, and how many bytes of keys and values they have.
@@ -68,7 +76,7 @@ enum Piece {
 }
 
 /// Begins to read; also gives the length of the input, if it has one.
-fn reader(file: &Path, batch: u64) -> Outcome<(Receiver<Piece>, Option<u64>)> {
+pub(super) fn reader(file: &Path, batch: u64) -> Outcome<(Receiver<Piece>, Option<u64>)> {
     let failed = || Failure::io(file.display().to_string());
     let (sender, receiver) = sync_channel(1);
     let lines_max = usize::try_from(batch.min(BATCH_LINES_MAX)).unwrap_or(usize::MAX);

@@ -17,6 +17,7 @@ mod order;
 mod output;
 mod progress;
 mod scan;
+mod sorted;
 
 use std::error::Error as _;
 use std::process::ExitCode;

@@ -20,6 +20,7 @@ use crate::shape::Shape;
 /// What a mark in the trace stands for.
 enum Note {
     Begin(Vec<Write>),
+    BeginLoad(Vec<Write>),
     End { ok: bool, durable: bool },
     Synced,
     Time(u64),
@@ -145,6 +146,7 @@ impl Driver {
         for (at, mark) in marks {
             match &self.notes[crate::index(*mark)] {
                 Note::Begin(writes) => history.begin(writes, *at),
+                Note::BeginLoad(writes) => history.begin_load(writes, *at),
                 Note::End { ok, durable } => history.end(*ok, *durable, *at),
                 Note::Synced => history.synced(*at),
                 Note::Time(ms) => history.time(*ms, *at),
@@ -187,7 +189,12 @@ impl Driver {
             Op::Remove(key) => {
                 let there = db.get(key)?.is_some();
                 let durable = self.shape.durability == Durability::Durable;
-                self.issue(vec![delete(key.clone())], durable, there, |_| db.remove(key).map(drop))
+                let note = Note::Begin(vec![delete(key.clone())]);
+                self.issue(note, durable, there, |_| db.remove(key).map(drop))
+            }
+            Op::Load(writes) => {
+                let note = Note::BeginLoad(writes.clone());
+                self.issue(note, true, !writes.is_empty(), |_| load(db, writes))
             }
             Op::Sync => {
                 db.sync()?;
@@ -225,21 +232,20 @@ impl Driver {
             batch.push(write.clone());
         });
         let durability = if durable { Durability::Durable } else { Durability::Buffered };
-        self.issue(writes.to_vec(), durable, !writes.is_empty(), |_| {
-            db.write(&batch, durability).map(drop)
-        })
+        let note = Note::Begin(writes.to_vec());
+        self.issue(note, durable, !writes.is_empty(), |_| db.write(&batch, durability).map(drop))
     }
 
     /// Notes a write before and after it; one that writes nothing is not noted.
     fn issue(
         &mut self,
-        writes: Vec<Write>,
+        begin: Note,
         durable: bool,
         noted: bool,
         run: impl FnOnce(&Self) -> engine::Result<()>,
     ) -> engine::Result<()> {
         if noted {
-            self.note(Note::Begin(writes));
+            self.note(begin);
         }
         let done = run(self);
         if noted {
@@ -267,6 +273,17 @@ impl Driver {
     pub fn kill(&mut self) {
         (self.db, self.inside) = (None, None);
     }
+}
+
+/// A bulk load of puts.
+fn load(db: &dyn Engine, writes: &[Write]) -> engine::Result<()> {
+    let mut load = db.bulk_load()?;
+    for write in writes {
+        if let Write::Put { key, value, expires_ms } = write {
+            load.put(key, value, *expires_ms)?;
+        }
+    }
+    load.finish().map(drop)
 }
 
 /// Everything a store shows, in order.

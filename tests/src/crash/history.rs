@@ -12,11 +12,19 @@ use crate::model::Model;
 #[derive(Clone, Debug)]
 struct Issued {
     writes: Vec<Write>,
+    /// All of them are one write.
+    load: bool,
     /// The steps before the call.
     begun: usize,
     /// The steps before it returned without an error.
     returned: Option<usize>,
     failed: bool,
+}
+
+impl Issued {
+    fn apply(&self, model: &mut Model) {
+        if self.load { model.load(&self.writes) } else { model.apply_all(&self.writes) }
+    }
 }
 
 /// Everything that was issued, in order.
@@ -64,8 +72,17 @@ impl History {
 
     /// A batch is about to be written.
     pub fn begin(&mut self, writes: &[Write], at: usize) {
+        self.issue(writes, false, at);
+    }
+
+    /// A bulk load is about to begin.
+    pub fn begin_load(&mut self, writes: &[Write], at: usize) {
+        self.issue(writes, true, at);
+    }
+
+    fn issue(&mut self, writes: &[Write], load: bool, begun: usize) {
         let writes = writes.to_vec();
-        self.issued.push(Issued { writes, begun: at, returned: None, failed: false });
+        self.issued.push(Issued { writes, load, begun, returned: None, failed: false });
     }
 
     /// It returned.
@@ -78,7 +95,7 @@ impl History {
         last.returned = ok.then_some(at);
         let mut next = self.states.last().expect("there is always a first state").clone();
         if ok {
-            next.apply_all(&last.writes);
+            last.apply(&mut next);
         }
         self.states.push(next);
         if ok && durable {
@@ -212,7 +229,7 @@ impl History {
                 bit += 1;
             }
             if applied {
-                model.apply_all(&issued.writes);
+                issued.apply(&mut model);
             }
         }
         model

@@ -84,3 +84,45 @@ pub fn seeded_ordered_run(seed: u64, count: usize) -> (Shape, Vec<Op>) {
     let mut generator = Generator::new(Rng::new(rng.bits()), keys, START_MS).ordered();
     (shape, (0..count).map(|_| generator.crash_op()).collect())
 }
+
+/// Bulk loads over everything that there is to load over: a memtable, tables, range tombstones, another load, and
+/// writes and an expiry behind them; with many a manifest switch.
+#[must_use]
+pub fn load_run() -> Vec<Op> {
+    let key = |n: u64| format!("k{n:02}");
+    let mut id = 0;
+    let mut next = |len| {
+        id += 1;
+        value(id, len)
+    };
+    let mut ops: Vec<Op> = (0..10).map(|n| write(put(key(2 * n), next(24)), n % 3 == 0)).collect();
+    ops.push(Op::Load((0..12).map(|n| put(format!("m{n:02}"), next(150))).collect()));
+    ops.push(write(put("m03", next(20)), false));
+    ops.push(write(delete(key(4)), false));
+    let mut over: Vec<_> = (2..8).map(|n| put(key(n), next(30))).collect();
+    over.push(put_until(key(9), next(10), START_MS + 50));
+    ops.push(Op::Load(over));
+    let (from, to) = (key(3).into_bytes(), key(6).into_bytes());
+    ops.push(write(keelstone::Write::DeleteRange { from, to }, false));
+    ops.push(write(put(key(5), next(12)), false));
+    ops.push(Op::Load(vec![put(key(4), next(16)), put("m03", next(16))]));
+    ops.push(Op::Advance(100));
+    ops.push(write(delete("m05"), false));
+    ops.push(Op::Reopen);
+    ops.extend((0..4).map(|_| Op::Work));
+    ops.push(Op::Load(vec![put("z", next(16))]));
+    ops.push(write(put(key(6), next(20)), false));
+    ops.push(Op::Compact);
+    ops.push(Op::Load(vec![put(key(6), next(20))]));
+    ops.push(Op::Reopen);
+    ops
+}
+
+/// How the stores of [`load_run`] are opened.
+pub const LOAD_SHAPE: Shape = Shape {
+    layout: keelstone::Layout::Ordered,
+    table_bytes: 1024,
+    block_bytes: 128,
+    memtable_bytes: 1 << 20,
+    ..CRASH_SHAPE
+};

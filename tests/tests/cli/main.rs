@@ -21,3 +21,4 @@ mod json;
 mod ordered;
 mod refusal;
 mod run;
+mod sorted;

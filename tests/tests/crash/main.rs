@@ -13,6 +13,7 @@
 mod badger;
 mod bitcask;
 mod bugs;
+mod bulk;
 mod damage;
 mod faults;
 mod merges;

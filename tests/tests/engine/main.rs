@@ -10,6 +10,7 @@
 )]
 
 mod bounds;
+mod bulk;
 mod differential;
 mod events;
 mod fixtures;

@@ -246,12 +246,12 @@ impl Cursor for TableCursor {
     }
 
     fn seek(&mut self, key: &[u8], seq: u64) -> Result<()> {
-        let result = self.try_seek((key, seq));
+        let result = self.try_seek((key, self.table.stored(seq)));
         self.checked(result)
     }
 
     fn seek_before(&mut self, key: &[u8], seq: u64) -> Result<()> {
-        let result = self.try_seek_before((key, seq));
+        let result = self.try_seek_before((key, self.table.stored(seq)));
         self.checked(result)
     }
 
@@ -272,6 +272,6 @@ impl Cursor for TableCursor {
     }
 
     fn item(&self) -> Option<Item<'_>> {
-        self.data.item()
+        self.data.item().map(|item| self.table.shown(item))
     }
 }

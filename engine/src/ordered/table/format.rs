@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use super::TableMeta;
+use super::{LOADED, TableMeta};
 use crate::codec::{FileId, Reader};
 use crate::error::{Damage, Error};
 use crate::record::EntryKind;
@@ -259,6 +259,8 @@ pub(super) struct Properties {
     pub(super) index_blocks: u64,
     /// 0: there is no filter of prefixes.
     pub(super) prefix_bytes: u32,
+    /// Every item has the sequence `max_seq`; its block does not know it.
+    pub(super) loaded: bool,
     /// The name of the order of keys.
     pub(super) order: Vec<u8>,
 }
@@ -280,7 +282,7 @@ impl Properties {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&self.prefix_bytes.to_le_bytes());
-        out.push(u8::from(meta.last_exclusive));
+        out.push(u8::from(meta.last_exclusive) | u8::from(self.loaded) << 1);
         for bytes in [&meta.first, &meta.last, &self.order] {
             let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
             out.extend_from_slice(&len.to_le_bytes());
@@ -299,11 +301,12 @@ impl Properties {
         let [entries, tombstones, ranges, min_seq, max_seq, expires_min, rest @ ..] = numbers;
         let [expires_max, raw_bytes, keys, data_blocks, index_blocks] = rest;
         let prefix_bytes = reader.u32()?;
-        let last_exclusive = match reader.u8()? {
-            0 => false,
-            1 => true,
-            _ => return None,
-        };
+        let flags = reader.u8()?;
+        let (last_exclusive, loaded) = (flags & 1 == 1, flags & 2 == 2);
+        let one_seq = min_seq == max_seq && ranges == 0 && max_seq >= LOADED;
+        if flags > 3 || (loaded && !one_seq) {
+            return None;
+        }
         let mut bytes = || {
             let len = usize::from(reader.u16()?);
             reader.take(len).map(<[u8]>::to_vec)
@@ -324,9 +327,24 @@ impl Properties {
             expires,
             raw_bytes,
         };
-        let properties = Self { meta, keys, data_blocks, index_blocks, prefix_bytes, order };
+        let properties =
+            Self { meta, keys, data_blocks, index_blocks, prefix_bytes, loaded, order };
         reader.is_empty().then_some(properties)
     }
+}
+
+/// Appends the end of a table, which will stand at `offset`: the properties and, with its place for them, the footer.
+pub(super) fn end(
+    out: &mut Vec<u8>,
+    id: FileId,
+    offset: u64,
+    properties: &Properties,
+    mut footer: Footer,
+) -> Result<(), Error> {
+    let mut payload = Vec::new();
+    properties.encode(&mut payload)?;
+    footer.properties = seal(out, id, offset, &payload, false)?;
+    footer.encode(out, id, footer.properties.end())
 }
 
 #[cfg(test)]

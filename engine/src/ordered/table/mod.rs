@@ -1,7 +1,8 @@
 //! Sorted tables: files of entries in order that never change, and what is kept of them in memory.
 //!
 //! Called by flush, compaction, reads and recovery of the ordered layout; calls `record` for the file's header and the
-//! disk. The bytes are in docs/format.md, section 10. `writer` builds a table once; `reader` opens it and answers gets,
+//! disk. The bytes are in docs/format.md, section 10. `writer` builds a table once, `loaded`
+//! the end of one whose sequence comes late; `reader` opens it and answers gets,
 //! `cursor` walks it, `verify` reads all of it. `cache` keeps blocks, `tables` keeps open tables, both within a limit.
 //! Promise: what is read was written for this file and this place, or the read says which bytes are damaged.
 //! Never: syncs, changes a table, removes one that was finished.
@@ -12,6 +13,7 @@ mod cache;
 mod cursor;
 mod filter;
 mod format;
+mod loaded;
 mod reader;
 mod tables;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod writer;
 
 pub(crate) use cache::BlockCache;
 pub(crate) use cursor::{Reading, TableCursor};
+pub(crate) use loaded::{LOADED, Loaded};
 pub(crate) use reader::Table;
 pub(crate) use tables::TableCache;
 pub(crate) use writer::{Finished, TableWriter};

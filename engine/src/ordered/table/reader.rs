@@ -10,12 +10,12 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{Access, File, Kind, Vfs};
 
-use super::TableMeta;
 use super::block::{Block, BlockCursor};
 use super::cache::BlockCache;
 use super::filter::Filter;
 use super::format::{FOOTER_BYTES, Footer, Handle, Properties, TRAILER_BYTES, Unsealed, unseal};
 use super::tables::Alive;
+use super::{LOADED, TableMeta};
 use crate::codec::{FileId, KeyHasher};
 use crate::error::{Damage, Error, FileName, Result};
 use crate::log::{corrupt, read_exact, read_file_header};
@@ -179,6 +179,32 @@ impl Table {
         &self.ranges
     }
 
+    /// The one sequence of all items, if they were loaded in bulk.
+    #[inline]
+    const fn loaded(&self) -> Option<u64> {
+        if self.properties.loaded { Some(self.properties.meta.max_seq) } else { None }
+    }
+
+    /// The sequence that parts the stored items of a key as `seq` parts those that readers see.
+    #[inline]
+    pub(super) const fn stored(&self, seq: u64) -> u64 {
+        match self.loaded() {
+            None => seq,
+            // Why: a key that was loaded has one version, at `LOADED`: a place is before it or behind it.
+            Some(one) if seq >= one => u64::MAX,
+            Some(_) => LOADED - 1,
+        }
+    }
+
+    /// A stored item as readers see it.
+    #[inline]
+    pub(super) fn shown<'a>(&self, item: Item<'a>) -> Item<'a> {
+        match self.loaded() {
+            None => item,
+            Some(seq) => Item { seq, ..item },
+        }
+    }
+
     pub(super) const fn has_two_levels(&self) -> bool {
         self.properties.index_blocks > 0
     }
@@ -236,7 +262,8 @@ impl Table {
         if !self.may_contain(hash) {
             return Ok(None);
         }
-        let place = (key, seq);
+        let place = (key, self.stored(seq));
+        let view = |item| view(self.shown(item));
         let mut handle = self.floor(&self.index, self.footer.index, place)?;
         if let Some(below) = handle.filter(|_| self.has_two_levels()) {
             let block = self.load(blocks, below, true)?;

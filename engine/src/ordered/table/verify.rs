@@ -7,10 +7,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::TableMeta;
 use super::block::{Block, BlockCursor};
 use super::format::Handle;
 use super::reader::{Table, handle_at};
+use super::{LOADED, TableMeta};
 use crate::error::{Damage, Error, Result};
 use crate::journal::Hurt;
 use crate::ordered::key::{Item, compare};
@@ -138,7 +138,11 @@ impl Table {
             if matches!(item.kind, EntryKind::Plain | EntryKind::RangeTombstone) {
                 return wrong(Damage::Kind);
             }
-            totals.count(&item);
+            if self.properties.loaded && item.seq != LOADED {
+                return wrong(Damage::Key);
+            }
+            totals.count(&self.shown(item));
+            totals.place(&item);
             report.entries += 1;
             cursor.next()?;
         }
@@ -212,8 +216,13 @@ impl Totals {
             let (min, max) = meta.expires.unwrap_or((u64::MAX, 0));
             meta.expires = Some((min.min(item.expires_ms), max.max(item.expires_ms)));
         }
+        let last = self.last.as_ref().is_some_and(|(key, _)| key == item.key);
+        self.keys += u64::from(!last);
+    }
+
+    /// The next item must be behind this one.
+    fn place(&mut self, item: &Item<'_>) {
         let (key, seq) = self.last.get_or_insert_default();
-        self.keys += u64::from(meta.entries == 1 || key != item.key);
         key.clear();
         key.extend_from_slice(item.key);
         *seq = item.seq;

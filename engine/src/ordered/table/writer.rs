@@ -12,7 +12,8 @@ use keelstone_vfs::{File, Vfs};
 
 use super::builder::{BlockBuilder, ENTRY_OVERHEAD_MAX, common};
 use super::filter::FilterBuilder;
-use super::format::{Footer, Handle, Properties, seal};
+use super::format::{Footer, Handle, Properties, end, seal};
+use super::loaded::Loaded;
 use super::{TableMeta, TableOptions};
 use crate::codec::{FileId, KeyHasher};
 use crate::error::{Damage, Error, FileName, Invalid, Result};
@@ -185,6 +186,7 @@ impl TableWriter {
             data_blocks: 0,
             index_blocks: 0,
             prefix_bytes: prefix.map_or(0, |bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
+            loaded: false,
             order: order.name().as_bytes().to_vec(),
         };
         Ok(Self {
@@ -338,6 +340,27 @@ impl TableWriter {
 
     /// Writes the rest of the file. After an error the file is left; `vfs.remove` takes it away.
     pub(crate) fn finish(mut self) -> Result<Finished> {
+        let footer = self.close()?;
+        let Self { mut output, mut properties, .. } = self;
+        let offset = output.offset();
+        end(&mut output.buf, output.id, offset, &properties, footer)?;
+        output.flush()?;
+        properties.meta.len = output.written;
+        Ok(Finished { file: output.file, meta: properties.meta })
+    }
+
+    /// Writes the file but for its end: the one sequence of all its items is not known yet. Each was added with the
+    /// sequence [`LOADED`](super::LOADED). Gives the file too, for the caller to sync. After an error as with
+    /// [`finish`](Self::finish).
+    pub(crate) fn finish_loaded(mut self) -> Result<(Loaded, Arc<dyn File>)> {
+        let footer = self.close()?;
+        let Self { mut output, properties, .. } = self;
+        output.flush()?;
+        Ok((Loaded::new(output.id, output.written, properties, footer), output.file))
+    }
+
+    /// Brings everything but properties and footer into the output.
+    fn close(&mut self) -> Result<Footer> {
         self.cut()?;
         let bits = self.options.filter_bits_per_key;
         let mut footer = Footer::default();
@@ -352,15 +375,7 @@ impl TableWriter {
             footer.ranges = self.write_ranges()?;
         }
         (footer.index, self.properties.index_blocks) = self.index.finish(&mut self.output)?;
-        let mut properties = Vec::new();
-        self.properties.encode(&mut properties)?;
-        footer.properties = self.output.block(&properties, false)?;
-        let offset = self.output.offset();
-        footer.encode(&mut self.output.buf, self.output.id, offset)?;
-        self.output.flush()?;
-        let mut meta = self.properties.meta;
-        meta.len = self.output.written;
-        Ok(Finished { file: self.output.file, meta })
+        Ok(footer)
     }
 
     /// Sorts the range tombstones and widens the bounds by them.

@@ -4,6 +4,7 @@
 
 mod damage;
 mod limits;
+mod loaded;
 mod model;
 mod writing;
 
