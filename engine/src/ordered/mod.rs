@@ -34,6 +34,7 @@ pub(crate) use jobs::Job;
 pub(crate) use key::{Cursor, Item};
 pub(crate) use repair::repair;
 pub(crate) use snapshot::SnapshotHandle;
+pub(crate) use table::parts;
 pub(crate) use verify::verify;
 pub(crate) use walk::{Bounds, Walk};
 

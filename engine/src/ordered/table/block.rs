@@ -65,6 +65,11 @@ impl Block {
         (count > 0 || self.end == 0).then_some(())
     }
 
+    /// How many restart points there are.
+    pub(super) const fn restarts(&self) -> usize {
+        self.restarts
+    }
+
     /// Bytes of memory that it takes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + size_of::<Self>()
@@ -225,11 +230,38 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
         self.on
     }
 
+    /// Where the entry that was read last begins, in bytes from the start of the payload.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Where that entry ends.
+    pub(super) const fn end(&self) -> usize {
+        self.next
+    }
+
+    /// Goes behind the last entry: a step forward then finds no more.
+    pub(super) fn finish(&mut self) {
+        (self.on, self.next) = (false, self.block.end);
+    }
+
+    /// A cursor over the same block that stands on no entry.
+    pub(super) fn again(&self) -> Self
+    where
+        B: Clone,
+    {
+        Self::new(self.block.clone())
+    }
+
     #[inline]
     pub(super) fn item(&self) -> Option<Item<'_>> {
+        if !self.on {
+            // Why first: what is known of the last entry may be of a block that it has left.
+            return None;
+        }
         let value = &self.block.bytes[self.value.0..self.value.1];
         let (kind, seq, expires_ms) = (self.kind, self.seq, self.expires_ms);
-        self.on.then_some(Item { key: &self.key, seq, kind, value, expires_ms })
+        Some(Item { key: &self.key, seq, kind, value, expires_ms })
     }
 
     /// An error that says that the entry it stands on cannot be right.

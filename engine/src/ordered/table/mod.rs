@@ -12,6 +12,7 @@ mod cache;
 mod cursor;
 mod filter;
 mod format;
+pub(crate) mod parts;
 mod reader;
 mod tables;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::codec::FileId;
 use crate::error::{Damage, Error, FileName};
 
 /// A small table that has every kind of block: lz4, filters, range tombstones, two levels of index.
-fn small() -> (Built, Vec<Owned>) {
+pub(super) fn small() -> (Built, Vec<Owned>) {
     let mut items = Vec::new();
     for n in 0..60_u8 {
         items.push(Owned::put(&[b'k', n / 7, n], 100 + u64::from(n), &[n; 40]));
@@ -174,6 +174,25 @@ fn a_table_of_another_name_store_or_order_is_refused() {
     let disk = MemoryDisk::from_image(&image);
     let report = open_on(&disk, (1, meta.len), &order).unwrap().verify().unwrap();
     assert_eq!(report.hurts[0].damage.what, Damage::Checksum);
+}
+
+#[test]
+fn a_cursor_that_enters_a_smaller_block_stands_on_none_of_it() {
+    let mut builder = BlockBuilder::new(3);
+    builder.add(&Owned::put(b"key", 1, &[7; 100]).item()).unwrap();
+    let large = builder.finish().unwrap().to_vec();
+    let (empty, broken) = (vec![0; 4], vec![9, 0, 0, 0, 0, 1, 0, 0, 0]);
+    for payload in [empty, broken] {
+        let [large, small] = [&large, &payload]
+            .map(|bytes| Block::parse(bytes.clone(), FileName::Table(NUMBER), 64).unwrap());
+        let mut cursor = BlockCursor::new(&large);
+        cursor.seek_first().unwrap();
+        assert!(cursor.item().is_some());
+        cursor.enter(&small);
+        assert!(cursor.item().is_none());
+        let _ends_or_fails = cursor.seek_first();
+        assert!(cursor.item().is_none());
+    }
 }
 
 /// Every way to read a block, on bytes that may be anything.

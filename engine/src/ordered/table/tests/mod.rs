@@ -5,6 +5,7 @@
 mod damage;
 mod limits;
 mod model;
+mod parts;
 mod writing;
 
 use alloc::sync::Arc;
