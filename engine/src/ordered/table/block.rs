@@ -70,6 +70,28 @@ impl Block {
         self.restarts
     }
 
+    /// Whether it is as the builder makes them: each restart point is an entry stored whole, every other entry shares all
+    /// that it can. Searches and walks back rely on it.
+    pub(super) fn check(&self) -> Result<()> {
+        let (mut at, mut met, mut key) = (0, 0, Vec::new());
+        while at < self.end {
+            let parts = self.parts(at)?;
+            let tail = &self.bytes[parts.key_at..parts.value_at];
+            let whole = met < self.restarts && self.restart(met) == at;
+            let rest = key.get(parts.shared..);
+            let most = rest.is_some_and(|rest| common(rest, tail) == 0);
+            if !(if whole { parts.shared == 0 } else { most }) {
+                return Err(self.damaged(Damage::Key));
+            }
+            key.truncate(parts.shared);
+            key.try_reserve(tail.len())?;
+            key.extend_from_slice(tail);
+            met += usize::from(whole);
+            at = parts.end;
+        }
+        if met == self.restarts { Ok(()) } else { Err(self.damaged(Damage::Length)) }
+    }
+
     /// Bytes of memory that it takes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + size_of::<Self>()

@@ -259,9 +259,7 @@ impl PartWalk {
 
     fn read(&self, handle: Handle) -> Result<(Sealed, Vec<u8>)> {
         let source = &self.source;
-        source.check(handle)?;
-        let mut bytes = Vec::new();
-        read_exact(&*source.file, source.name, handle.offset, handle.len as usize, &mut bytes)?;
+        let bytes = source.sealed(handle)?;
         let lz4 = is_compressed(&bytes);
         let payload = source.unseal(handle, bytes)?;
         Ok((Sealed { handle, unpacked: payload.len(), lz4 }, payload))
