@@ -19,6 +19,8 @@ mod key;
 mod level;
 pub(crate) mod memtable;
 mod open;
+#[cfg(feature = "lab")]
+pub(crate) mod probe;
 mod range;
 mod read;
 mod repair;

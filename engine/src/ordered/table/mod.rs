@@ -13,6 +13,8 @@ mod cursor;
 mod filter;
 mod format;
 pub(crate) mod parts;
+#[cfg(feature = "lab")]
+pub(crate) mod probe;
 mod reader;
 mod tables;
 #[cfg(test)]
@@ -25,6 +27,9 @@ pub(crate) use cursor::{Reading, TableCursor};
 pub(crate) use reader::Table;
 pub(crate) use tables::TableCache;
 pub(crate) use writer::{Finished, TableWriter};
+
+#[cfg(feature = "lab")]
+pub(crate) use verify::TableReport;
 
 pub(crate) use crate::manifest::TableMeta;
 
