@@ -1,8 +1,8 @@
 //! Doors for fuzzing, in a test build only (feature `lab`): the private decoders over bytes from
 //! anywhere.
 //!
-//! Called by the fuzz targets and by the replay of their corpora; calls `record`, `log`, `manifest`
-//! and hints.
+//! Called by the fuzz targets and by the replay of their corpora; calls `record`, `log`, `manifest`,
+//! hints, and the tables and cursors of the ordered layout.
 //! Promise: whatever the bytes, a door returns; it panics only where the engine breaks a promise of
 //! its own.
 //! Never: used by the engine.
@@ -27,6 +27,10 @@ use crate::record::{
 pub use crate::hash::probe::{encode_hint, hint};
 pub use crate::lab::{Counts, NUMBER, SEED};
 pub use crate::ordered::memtable::probe::{Memtable, MemtableWriter};
+pub use crate::ordered::probe::{
+    Merged, Sight, Stack, StackShape, Version, Visible, block, encode_block, encode_table,
+    seal_table, table,
+};
 
 /// Bytes of a slot of CURRENT without its padding.
 const SLOT_BYTES: usize = 64;

@@ -78,6 +78,21 @@ fn the_corpus_of_crash_image_runs() {
 }
 
 #[test]
+fn the_corpus_of_block_runs() {
+    replay("block");
+}
+
+#[test]
+fn the_corpus_of_table_runs() {
+    replay("table");
+}
+
+#[test]
+fn the_corpus_of_iterators_runs() {
+    replay("iterators");
+}
+
+#[test]
 fn every_target_has_a_corpus_and_every_corpus_a_target() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/fuzz_targets");
     let names = |folder: &Path| {

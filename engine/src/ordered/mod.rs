@@ -20,6 +20,8 @@ mod key;
 mod level;
 pub(crate) mod memtable;
 mod open;
+#[cfg(feature = "lab")]
+pub(crate) mod probe;
 mod range;
 mod read;
 mod repair;
@@ -36,6 +38,7 @@ pub(crate) use jobs::Job;
 pub(crate) use key::{Cursor, Item};
 pub(crate) use repair::repair;
 pub(crate) use snapshot::SnapshotHandle;
+pub(crate) use table::parts;
 pub(crate) use verify::verify;
 pub(crate) use walk::{Bounds, Walk};
 

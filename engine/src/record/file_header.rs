@@ -82,6 +82,12 @@ impl FileHeader {
         bytes
     }
 
+    /// The seed that a header has whose checksum may be wrong: only for who checks what it leads to; 0 if there is none.
+    pub(crate) fn seed_said(bytes: &[u8]) -> u128 {
+        let mut reader = Reader::new(bytes);
+        reader.take(24).and_then(|_| reader.u128()).unwrap_or_default()
+    }
+
     /// Reads a header; whether it is the header that the caller expects is for the caller to compare.
     pub(crate) fn decode(bytes: &[u8; FILE_HEADER_BYTES]) -> Result<Self, HeaderError> {
         let damaged = |damage| HeaderError::Damaged(damage);

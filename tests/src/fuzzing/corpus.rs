@@ -30,6 +30,9 @@ pub fn seeds(target: &str) -> BTreeMap<String, Vec<u8>> {
         "escapes" => escapes(),
         "operations" => (0..8).map(|n| (format!("random-{n}"), random(n, 400))).collect(),
         "crash_image" => crash_images(),
+        "block" => blocks(),
+        "table" => tables(),
+        "iterators" => (0..14).map(|n| (format!("random-{n}"), random(100 + n, 900))).collect(),
         _ => BTreeMap::new(),
     }
 }
@@ -38,6 +41,32 @@ pub fn seeds(target: &str) -> BTreeMap<String, Vec<u8>> {
 fn modes(name: &str, bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let with = |mode: u8| [&[mode], bytes].concat();
     [(format!("{name}-plain"), with(0)), (format!("{name}-sealed"), with(1))].into()
+}
+
+/// Payloads, and blocks with their trailer but the checksum.
+fn blocks() -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for (keys, interval) in [(0, 1), (1, 1), (5, 1), (9, 3), (30, 4), (30, 16)] {
+        for sealed in [false, true] {
+            let block = probe::encode_block(keys, interval, sealed);
+            let name = if sealed { "sealed" } else { "payload" };
+            let bytes = [&[u8::from(sealed)][..], &block].concat();
+            all.insert(format!("keys-{keys}-{interval}-{name}"), bytes);
+        }
+    }
+    all
+}
+
+/// Empty, of one block, of many blocks, and with two levels of index.
+fn tables() -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for (keys, block_bytes) in [(0, 100), (3, 1000), (30, 200), (40, 48)] {
+        for plain in [false, true] {
+            let name = format!("keys-{keys}-{}", if plain { "bare" } else { "full" });
+            all.extend(modes(&name, &probe::encode_table(keys, block_bytes, plain)));
+        }
+    }
+    all
 }
 
 fn escapes() -> BTreeMap<String, Vec<u8>> {

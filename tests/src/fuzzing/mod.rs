@@ -11,17 +11,21 @@ mod corpus;
 mod crash_image;
 mod escapes;
 mod files;
+mod iterators;
 mod operations;
+mod tables;
 
 pub use bytes::Bytes;
 pub use corpus::{Target, seeds};
 pub use crash_image::crash_image;
 pub use escapes::escapes;
 pub use files::{hint, log, manifest, record};
+pub use iterators::iterators;
 pub use operations::operations;
+pub use tables::{block, table};
 
 /// Every target under its name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("record", record),
     ("log", log),
     ("hint", hint),
@@ -29,4 +33,7 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("escapes", escapes),
     ("operations", operations),
     ("crash_image", crash_image),
+    ("block", block),
+    ("table", table),
+    ("iterators", iterators),
 ];

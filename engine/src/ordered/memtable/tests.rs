@@ -407,7 +407,8 @@ fn look(table: &Memtable, done: u64, random: &mut Random) {
         let n = random.next() % done.max(1);
         let (key, seq) = (nth(n), n + 1);
         let value = table.get(&key, hash(&key), seq, |item| (item.seq, item.value.to_vec()));
-        assert_eq!(value.is_some(), done > 0, "n={n} done={done}");
+        // Why 0 says nothing: the first item may just have come.
+        assert!(value.is_some() || done == 0, "n={n} done={done}");
         assert!(value.is_none_or(|(found, value)| found == seq && value == key));
     }
     assert_eq!(

@@ -65,6 +65,33 @@ impl Block {
         (count > 0 || self.end == 0).then_some(())
     }
 
+    /// How many restart points there are.
+    pub(super) const fn restarts(&self) -> usize {
+        self.restarts
+    }
+
+    /// Whether it is as the builder makes them: each restart point is an entry stored whole, every other entry shares all
+    /// that it can. Searches and walks back rely on it.
+    pub(super) fn check(&self) -> Result<()> {
+        let (mut at, mut met, mut key) = (0, 0, Vec::new());
+        while at < self.end {
+            let parts = self.parts(at)?;
+            let tail = &self.bytes[parts.key_at..parts.value_at];
+            let whole = met < self.restarts && self.restart(met) == at;
+            let rest = key.get(parts.shared..);
+            let most = rest.is_some_and(|rest| common(rest, tail) == 0);
+            if !(if whole { parts.shared == 0 } else { most }) {
+                return Err(self.damaged(Damage::Key));
+            }
+            key.truncate(parts.shared);
+            key.try_reserve(tail.len())?;
+            key.extend_from_slice(tail);
+            met += usize::from(whole);
+            at = parts.end;
+        }
+        if met == self.restarts { Ok(()) } else { Err(self.damaged(Damage::Length)) }
+    }
+
     /// Bytes of memory that it takes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes.capacity() + size_of::<Self>()
@@ -225,11 +252,38 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
         self.on
     }
 
+    /// Where the entry that was read last begins, in bytes from the start of the payload.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Where that entry ends.
+    pub(super) const fn end(&self) -> usize {
+        self.next
+    }
+
+    /// Goes behind the last entry: a step forward then finds no more.
+    pub(super) fn finish(&mut self) {
+        (self.on, self.next) = (false, self.block.end);
+    }
+
+    /// A cursor over the same block that stands on no entry.
+    pub(super) fn again(&self) -> Self
+    where
+        B: Clone,
+    {
+        Self::new(self.block.clone())
+    }
+
     #[inline]
     pub(super) fn item(&self) -> Option<Item<'_>> {
+        if !self.on {
+            // Why first: what is known of the last entry may be of a block that it has left.
+            return None;
+        }
         let value = &self.block.bytes[self.value.0..self.value.1];
         let (kind, seq, expires_ms) = (self.kind, self.seq, self.expires_ms);
-        self.on.then_some(Item { key: &self.key, seq, kind, value, expires_ms })
+        Some(Item { key: &self.key, seq, kind, value, expires_ms })
     }
 
     /// An error that says that the entry it stands on cannot be right.

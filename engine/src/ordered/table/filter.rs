@@ -91,6 +91,13 @@ impl Filter {
         bits_of(hash, *probes).all(|bit| lines[line + bit / 8] & (1 << (bit % 8)) != 0)
     }
 
+    /// How many lines it has, how many bits stand for a key, and how many bits are set.
+    pub(super) fn shape(&self) -> (usize, u8, u64) {
+        let Some((probes, lines)) = self.0.split_last() else { return (0, 0, 0) };
+        let ones = lines.iter().map(|byte| u64::from(byte.count_ones())).sum();
+        (lines.len() / LINE_BYTES, *probes, ones)
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.0.capacity()
     }

@@ -79,9 +79,9 @@ fn long_varint(bytes: &[u8], at: &mut usize, first: u8) -> Option<u64> {
 
 /// Where a block is, its trailer included; a length of 0 stands for no block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Handle {
-    pub(super) offset: u64,
-    pub(super) len: u32,
+pub(crate) struct Handle {
+    pub(crate) offset: u64,
+    pub(crate) len: u32,
 }
 
 impl Handle {
@@ -98,7 +98,7 @@ impl Handle {
         (at == bytes.len()).then_some(Self { offset, len })
     }
 
-    pub(super) fn is_none(self) -> bool {
+    pub(crate) fn is_none(self) -> bool {
         self.len == 0
     }
 
@@ -146,6 +146,11 @@ fn compress(out: &mut Vec<u8>, payload: &[u8]) -> Result<bool, Error> {
     };
     out.truncate(start + 4 + count);
     Ok(4 + count <= payload.len() - payload.len() / 8)
+}
+
+/// Whether the trailer of a sealed block says that it is compressed.
+pub(super) fn is_compressed(sealed: &[u8]) -> bool {
+    sealed.len().checked_sub(TRAILER_BYTES).and_then(|at| sealed.get(at)) == Some(&LZ4)
 }
 
 /// What is wrong with a sealed block, or with memory.
@@ -200,13 +205,13 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>, Unsealed> {
 
 /// The end of a table: where everything but data is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Footer {
-    pub(super) filter: Handle,
-    pub(super) prefixes: Handle,
-    pub(super) ranges: Handle,
+pub(crate) struct Footer {
+    pub(crate) filter: Handle,
+    pub(crate) prefixes: Handle,
+    pub(crate) ranges: Handle,
     /// The whole index, or the index of the index blocks.
-    pub(super) index: Handle,
-    pub(super) properties: Handle,
+    pub(crate) index: Handle,
+    pub(crate) properties: Handle,
 }
 
 impl Footer {
@@ -250,19 +255,19 @@ impl Footer {
 
 /// What is true of a whole table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Properties {
-    pub(super) meta: TableMeta,
+pub(crate) struct Properties {
+    pub(crate) meta: TableMeta,
     /// Different keys.
-    pub(super) keys: u64,
-    pub(super) data_blocks: u64,
+    pub(crate) keys: u64,
+    pub(crate) data_blocks: u64,
     /// 0: the index is one block.
-    pub(super) index_blocks: u64,
+    pub(crate) index_blocks: u64,
     /// 0: there is no filter of prefixes.
-    pub(super) prefix_bytes: u32,
+    pub(crate) prefix_bytes: u32,
     /// Every item has the sequence `max_seq`; its block does not know it.
-    pub(super) loaded: bool,
+    pub(crate) loaded: bool,
     /// The name of the order of keys.
-    pub(super) order: Vec<u8>,
+    pub(crate) order: Vec<u8>,
 }
 
 impl Properties {

@@ -14,6 +14,9 @@ mod cursor;
 mod filter;
 mod format;
 mod loaded;
+pub(crate) mod parts;
+#[cfg(feature = "lab")]
+pub(crate) mod probe;
 mod reader;
 mod tables;
 #[cfg(test)]
@@ -27,6 +30,9 @@ pub(crate) use loaded::{LOADED, Loaded};
 pub(crate) use reader::Table;
 pub(crate) use tables::TableCache;
 pub(crate) use writer::{Finished, TableWriter};
+
+#[cfg(feature = "lab")]
+pub(crate) use verify::TableReport;
 
 pub(crate) use crate::manifest::TableMeta;
 

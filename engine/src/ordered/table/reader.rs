@@ -13,7 +13,9 @@ use keelstone_vfs::{Access, File, Kind, Vfs};
 use super::block::{Block, BlockCursor};
 use super::cache::BlockCache;
 use super::filter::Filter;
-use super::format::{FOOTER_BYTES, Footer, Handle, Properties, TRAILER_BYTES, Unsealed, unseal};
+use super::format::{
+    FOOTER_BYTES, Footer, Handle, Properties, TRAILER_BYTES, Unsealed, is_compressed, unseal,
+};
 use super::tables::Alive;
 use super::{LOADED, TableMeta};
 use crate::codec::{FileId, KeyHasher};
@@ -47,12 +49,21 @@ impl Source {
         Ok(())
     }
 
-    /// The payload of a block.
-    pub(super) fn payload(&self, handle: Handle) -> Result<Vec<u8>> {
+    /// The bytes of a sealed block as they are in the file.
+    pub(super) fn sealed(&self, handle: Handle) -> Result<Vec<u8>> {
         self.check(handle)?;
         let mut bytes = Vec::new();
         read_exact(&*self.file, self.name, handle.offset, handle.len as usize, &mut bytes)?;
-        self.unseal(handle, bytes)
+        Ok(bytes)
+    }
+
+    /// The payload of a block that is kept in memory: never a compressed one, so that it takes no more than it has in the
+    /// file.
+    fn payload(&self, handle: Handle) -> Result<Vec<u8>> {
+        let bytes = self.sealed(handle)?;
+        let compressed = is_compressed(&bytes);
+        let payload = self.unseal(handle, bytes)?;
+        if compressed { Err(self.corrupt(handle, Damage::Kind)) } else { Ok(payload) }
     }
 
     pub(super) fn unseal(&self, handle: Handle, bytes: Vec<u8>) -> Result<Vec<u8>> {
@@ -62,7 +73,14 @@ impl Source {
         })
     }
 
+    /// A block of data, or of the lower level of an index.
     pub(super) fn block(&self, handle: Handle) -> Result<Block> {
+        let payload = self.unseal(handle, self.sealed(handle)?)?;
+        Block::parse(payload, self.name, handle.offset)
+    }
+
+    /// A block that is kept in memory.
+    fn plain_block(&self, handle: Handle) -> Result<Block> {
         Block::parse(self.payload(handle)?, self.name, handle.offset)
     }
 
@@ -135,7 +153,7 @@ impl Table {
         if properties.order != order.name().as_bytes() {
             return Err(source.corrupt(footer.properties, Damage::Identity));
         }
-        let index = Arc::new(source.block(footer.index)?);
+        let index = Arc::new(source.plain_block(footer.index)?);
         let filter = source.filter(footer.filter)?;
         let prefixes = source.filter(footer.prefixes)?;
         let ranges = read_ranges(&source, footer.ranges, properties.meta.ranges, &order)?;
@@ -313,6 +331,17 @@ fn check_ends(file: &dyn File, name: FileName, id: FileId, len: u64) -> Result<u
     Ok(len - FOOTER_BYTES as u64)
 }
 
+/// The most bytes of keys into which one byte of a block can grow, because keys share their beginnings: a block with
+/// more was not built with restart points as close as ours.
+const KEYS_GROWTH_MAX: usize = 255;
+
+fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len())?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
 fn read_ranges(
     source: &Source,
     handle: Handle,
@@ -321,11 +350,14 @@ fn read_ranges(
 ) -> Result<Vec<Range>> {
     let mut ranges: Vec<Range> = Vec::new();
     if !handle.is_none() {
-        let block = source.block(handle)?;
+        let block = source.plain_block(handle)?;
+        let mut room = (handle.len as usize).saturating_mul(KEYS_GROWTH_MAX);
         let mut cursor = BlockCursor::new(&block);
         cursor.seek_first()?;
         while let Some(item) = cursor.item() {
-            let (from, to) = (item.key.to_vec(), item.value.to_vec());
+            let left = room.checked_sub(item.key.len());
+            room = left.ok_or(source.corrupt(handle, Damage::Length))?;
+            let (from, to) = (copy(item.key)?, copy(item.value)?);
             let whole = item.kind == EntryKind::RangeTombstone && order.compare(&from, &to).is_lt();
             let behind = ranges.last().is_none_or(|last| order.compare(&last.from, &from).is_le());
             if !whole || !behind {

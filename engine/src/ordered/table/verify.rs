@@ -98,7 +98,7 @@ impl Table {
             let at = spans.len();
             let read = self.source.block(top.handle).and_then(|block| collect(&block, spans));
             let first = spans.get(at).map(|span| (&span.key, span.seq));
-            let begins = first.is_none_or(|first| first == (&top.key, top.seq));
+            let begins = first.is_some_and(|first| first == (&top.key, top.seq));
             let wrong = || Err(self.source.corrupt(top.handle, Damage::Key));
             let result = read.and_then(|()| if begins { Ok(()) } else { wrong() });
             let to = tops.get(index + 1).map(|next| next.key.clone());
@@ -122,9 +122,14 @@ impl Table {
             return wrong(Damage::Length);
         }
         let block = self.source.block(span.handle)?;
+        block.check()?;
         report.blocks += 1;
         let mut cursor = BlockCursor::new(&block);
         cursor.seek_first()?;
+        // Why: nothing holds the place of an empty block between those beside it.
+        if !cursor.is_on() {
+            return wrong(Damage::Length);
+        }
         let order = &self.order;
         while let Some(item) = cursor.item() {
             let place = (item.key, item.seq);
@@ -246,14 +251,18 @@ impl TableReport {
     }
 }
 
-/// Appends the entries of one block of an index.
+/// Appends the entries of one block of an index, in which every key is stored whole.
 fn collect(block: &Block, spans: &mut Vec<Span>) -> Result<()> {
-    let mut cursor = BlockCursor::new(block);
+    block.check()?;
+    let (mut cursor, before) = (BlockCursor::new(block), spans.len());
     cursor.seek_first()?;
     while let (Some(item), Some(handle)) = (cursor.item(), handle_at(&cursor)?) {
         spans.try_reserve(1)?;
         spans.push(Span { key: item.key.to_vec(), seq: item.seq, handle });
         cursor.next()?;
+    }
+    if spans.len() - before != block.restarts() {
+        return Err(cursor.damaged(Damage::Length));
     }
     Ok(())
 }

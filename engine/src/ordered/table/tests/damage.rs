@@ -4,13 +4,14 @@ use keelstone_vfs::Image;
 
 use super::super::block::{Block, BlockCursor};
 use super::super::builder::BlockBuilder;
-use super::super::format::{Unsealed, seal, unseal};
+use super::super::format::{Footer, Properties, Unsealed, seal, unseal};
 use super::*;
 use crate::codec::FileId;
 use crate::error::{Damage, Error, FileName};
+use crate::record::{FileHeader, FileKind};
 
 /// A small table that has every kind of block: lz4, filters, range tombstones, two levels of index.
-fn small() -> (Built, Vec<Owned>) {
+pub(super) fn small() -> (Built, Vec<Owned>) {
     let mut items = Vec::new();
     for n in 0..60_u8 {
         items.push(Owned::put(&[b'k', n / 7, n], 100 + u64::from(n), &[n; 40]));
@@ -174,6 +175,103 @@ fn a_table_of_another_name_store_or_order_is_refused() {
     let disk = MemoryDisk::from_image(&image);
     let report = open_on(&disk, (1, meta.len), &order).unwrap().verify().unwrap();
     assert_eq!(report.hurts[0].damage.what, Damage::Checksum);
+}
+
+#[test]
+fn a_cursor_that_enters_a_smaller_block_stands_on_none_of_it() {
+    let mut builder = BlockBuilder::new(3);
+    builder.add(&Owned::put(b"key", 1, &[7; 100]).item()).unwrap();
+    let large = builder.finish().unwrap().to_vec();
+    let (empty, broken) = (vec![0; 4], vec![9, 0, 0, 0, 0, 1, 0, 0, 0]);
+    for payload in [empty, broken] {
+        let [large, small] = [&large, &payload]
+            .map(|bytes| Block::parse(bytes.clone(), FileName::Table(NUMBER), 64).unwrap());
+        let mut cursor = BlockCursor::new(&large);
+        cursor.seek_first().unwrap();
+        assert!(cursor.item().is_some());
+        cursor.enter(&small);
+        assert!(cursor.item().is_none());
+        let _ends_or_fails = cursor.seek_first();
+        assert!(cursor.item().is_none());
+    }
+}
+
+#[test]
+fn a_block_that_no_builder_makes_is_noticed() {
+    let mut items = sample(&mut Dice(3), &KeyOrder::Bytewise, 40);
+    items.retain(|item| item.key.len() < 99);
+    for interval in [1, 2, 16] {
+        let mut builder = BlockBuilder::new(interval);
+        items.iter().for_each(|item| builder.add(&item.item()).unwrap());
+        let payload = builder.finish().unwrap().to_vec();
+        assert_eq!(Block::parse(payload, FileName::Table(NUMBER), 64).unwrap().check(), Ok(()));
+    }
+    let check = |entries: &[&[u8]], restarts: &[u32]| {
+        let mut payload = entries.concat();
+        restarts.iter().for_each(|at| payload.extend_from_slice(&at.to_le_bytes()));
+        payload.extend_from_slice(&u32::try_from(restarts.len()).unwrap().to_le_bytes());
+        Block::parse(payload, FileName::Table(NUMBER), 64).and_then(|block| block.check())
+    };
+    // Put of an empty value at sequence 1: shared, key_len, value_len, kind, sequence, key.
+    let (first, second): (&[u8], &[u8]) = (&[0, 2, 0, 1, 2, b'a', b'a'], &[1, 1, 0, 1, 2, b'b']);
+    assert_eq!(check(&[first, second], &[0]), Ok(()));
+    let what = |result: Result<()>| match result {
+        Err(Error::Corrupt(corruption)) => Some(corruption.what),
+        _ => None,
+    };
+    let whole: &[u8] = &[0, 2, 0, 1, 2, b'a', b'b'];
+    assert_eq!(check(&[first, whole], &[0, 7]), Ok(()));
+    assert_eq!(what(check(&[first, whole], &[0])), Some(Damage::Key), "it shares too little");
+    assert_eq!(what(check(&[first, second], &[0, 7])), Some(Damage::Key), "no whole key");
+    assert_eq!(what(check(&[first, second], &[0, 8])), Some(Damage::Length), "no entry there");
+}
+
+/// A table without data that has this block of range tombstones, all its checksums right.
+fn with_ranges(payload: &[u8], count: u64, lz4: bool) -> Result<Table> {
+    let number = NUMBER;
+    let header = FileHeader { kind: FileKind::Table, number, seed: SEED, age: 7, first_seq: 0 };
+    let (mut bytes, id) = (header.encode().to_vec(), header.id());
+    let mut add = |payload: &[u8], lz4| {
+        let offset = bytes.len() as u64;
+        seal(&mut bytes, id, offset, payload, lz4).unwrap()
+    };
+    let (ranges, index) = (add(payload, lz4), add(&[0; 4], false));
+    let meta = TableMeta { ranges: count, ..TableMeta::default() };
+    let order = KeyOrder::Bytewise.name().as_bytes().to_vec();
+    let properties =
+        Properties { meta, keys: 0, data_blocks: 0, index_blocks: 0, prefix_bytes: 0, loaded: false, order };
+    let mut encoded = Vec::new();
+    properties.encode(&mut encoded).unwrap();
+    let properties = add(&encoded, false);
+    let footer = Footer { ranges, index, properties, ..Footer::default() };
+    let offset = bytes.len() as u64;
+    footer.encode(&mut bytes, id, offset).unwrap();
+    let (len, name) = (bytes.len() as u64, alloc::format!("{}", FileName::Table(NUMBER)));
+    open_on(&MemoryDisk::from_image(&[(name, bytes)].into()), (NUMBER, len), &KeyOrder::Bytewise)
+}
+
+#[test]
+fn range_tombstones_take_memory_in_proportion_to_their_block() {
+    let block = |count: u64, interval| {
+        let (key, mut builder) = ([b'a'; 5000], BlockBuilder::new(interval));
+        for n in 0..count {
+            let (seq, kind) = (1_000_000 - n, EntryKind::RangeTombstone);
+            let item = Item { key: &key, seq, kind, value: b"b", expires_ms: 0 };
+            builder.add(&item).unwrap();
+        }
+        builder.finish().unwrap().to_vec()
+    };
+    assert_eq!(with_ranges(&block(3, 16), 3, false).unwrap().ranges().len(), 3);
+    let what = |result: Result<Table>| match result {
+        Err(Error::Corrupt(corruption)) => Some(corruption.what),
+        _ => None,
+    };
+    // What a writer makes of many is no more than it can be.
+    assert_eq!(with_ranges(&block(2000, 16), 2000, false).unwrap().ranges().len(), 2000);
+    let hostile = block(20_000, usize::MAX);
+    assert_eq!(what(with_ranges(&hostile, 20_000, false)), Some(Damage::Length));
+    // Only data is compressed: what is kept in memory is as long as it is in the file.
+    assert_eq!(what(with_ranges(&block(3, 16), 3, true)), Some(Damage::Kind));
 }
 
 /// Every way to read a block, on bytes that may be anything.

@@ -6,6 +6,7 @@ mod damage;
 mod limits;
 mod loaded;
 mod model;
+mod parts;
 mod writing;
 
 use alloc::sync::Arc;
