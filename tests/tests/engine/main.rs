@@ -15,3 +15,5 @@ mod events;
 mod fixtures;
 mod golden;
 mod merges;
+mod schedules;
+mod threads;
