@@ -34,7 +34,10 @@ impl Journal {
 
     /// Seals the active log and begins another.
     pub(crate) fn rotate(&self, writer: &mut Writer) -> Result<()> {
-        self.seal_active(writer)?;
+        // Why: behind what a failed write has left no footer is written.
+        if !writer.broken {
+            self.seal_active(writer)?;
+        }
         if writer.broken {
             return self.end_broken(writer);
         }

@@ -61,6 +61,8 @@ pub(crate) struct Manifest {
     snapshot_bytes: u64,
     /// The end is torn or a write failed: the next commit goes to a new manifest.
     broken: bool,
+    /// A sync failed: what the file holds is not known, and nothing is added to it any more.
+    sync_failed: bool,
     frame: FrameBuilder,
 }
 
@@ -94,6 +96,7 @@ impl Manifest {
             next_edit,
             snapshot_bytes,
             broken,
+            sync_failed: false,
             frame,
         })
     }
@@ -124,6 +127,7 @@ impl Manifest {
             next_edit,
             snapshot_bytes,
             broken,
+            sync_failed: false,
             frame,
         })
     }
@@ -155,6 +159,7 @@ impl Manifest {
             next_edit,
             snapshot_bytes: 0,
             broken: torn,
+            sync_failed: false,
             frame: FrameBuilder::default(),
         };
         if stale {
@@ -188,6 +193,16 @@ impl Manifest {
 
     /// Makes the edits durable, all or none, and applies them.
     pub(crate) fn commit(&mut self, edits: &[Edit]) -> core::result::Result<(), Fault> {
+        if self.sync_failed {
+            return Err(Fault::Sync(Error::ReadOnly { after_failed_sync: true }));
+        }
+        let done = self.commit_next(edits);
+        let failed = matches!(done, Err(Fault::Sync(_)));
+        self.sync_failed = failed && !self.switches.on(Bug::SyncRetried);
+        done
+    }
+
+    fn commit_next(&mut self, edits: &[Edit]) -> core::result::Result<(), Fault> {
         let mut next = self.state.clone();
         for edit in edits {
             next.apply(edit).map_err(|_| Fault::Write(Error::Unsupported("edit out of order")))?;
