@@ -27,8 +27,6 @@ pub struct Run {
     pub kind: DiskKind,
     /// What is different in every store.
     pub twist: Twist,
-    /// In which layout.
-    pub layout: Layout,
 }
 
 impl Run {
@@ -41,7 +39,7 @@ impl Run {
         shape.bug = self.twist.bug;
         let keys = *rng.pick(&[3, 10, 40]);
         let mut generator = Generator::new(Rng::new(rng.bits()), keys, START_MS);
-        if self.layout == Layout::Ordered {
+        if self.twist.layout == Layout::Ordered {
             shape = shape.ordered(&mut rng);
             generator = generator.ordered();
         }

@@ -78,6 +78,44 @@ pub enum Op {
     ReadOnly,
 }
 
+impl Op {
+    /// Its kind in a word: what a long run counts.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Write { writes, .. } => match writes.as_slice() {
+                [Write::Put { expires_ms: None, .. }] => "put",
+                [Write::Put { .. }] => "put until",
+                [Write::Delete { .. }] => "delete",
+                [Write::DeleteRange { .. }] => "delete range",
+                _ => "batch",
+            },
+            Self::Remove(_) => "remove",
+            Self::Get(_) => "get",
+            Self::Scan => "scan",
+            Self::Snapshot => "snapshot",
+            Self::ReadSnapshot(_) => "read snapshot",
+            Self::DropSnapshot(_) => "drop snapshot",
+            Self::BeginScan => "begin scan",
+            Self::EndScan(_) => "end scan",
+            Self::Range { .. } => "range",
+            Self::Sync => "sync",
+            Self::Compact => "compact",
+            Self::Work => "work",
+            Self::TakeJob => "take job",
+            Self::StepJob => "step job",
+            Self::GiveJob => "give job",
+            Self::Advance(_) => "advance",
+            Self::Reopen => "reopen",
+            Self::Kill => "kill",
+            Self::LogFrom(_) => "log from",
+            Self::Verify => "verify",
+            Self::Backup => "backup",
+            Self::ReadOnly => "read only",
+        }
+    }
+}
+
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,6 +152,16 @@ pub fn value(id: u64, len: usize) -> Vec<u8> {
     format!("v{id}.").bytes().cycle().take(len).collect()
 }
 
+/// Key number `n`: short and long ones, one the prefix of another.
+fn key(n: u64) -> Vec<u8> {
+    match n % 7 {
+        0 => format!("k{n}").into_bytes(),
+        1 => vec![b'x'; usize::try_from(n).expect("few keys") + 1],
+        2 => [&[0xff, 0x00, b'\n'][..], n.to_string().as_bytes()].concat(),
+        _ => format!("key-{n:04}").into_bytes(),
+    }
+}
+
 /// Makes lists of operations from a seed.
 pub struct Generator {
     rng: Rng,
@@ -122,13 +170,15 @@ pub struct Generator {
     time_ms: u64,
     /// Whether the store has an order.
     ordered: bool,
+    /// Whether ranges are short, so that a store with many keys does not lose most of them at once.
+    short_ranges: bool,
 }
 
 impl Generator {
     /// A generator over `keys` different keys, at `time_ms`.
     #[must_use]
     pub const fn new(rng: Rng, keys: u64, time_ms: u64) -> Self {
-        Self { rng, keys, next_id: 1, time_ms, ordered: false }
+        Self { rng, keys, next_id: 1, time_ms, ordered: false, short_ranges: false }
     }
 
     /// The same for a store with an order: with range deletes and scans in order.
@@ -138,20 +188,26 @@ impl Generator {
         self
     }
 
+    /// The same with ranges of a few keys only.
+    #[must_use]
+    pub const fn with_short_ranges(mut self) -> Self {
+        self.short_ranges = true;
+        self
+    }
+
     fn range(&mut self) -> (Vec<u8>, Vec<u8>) {
-        let (a, b) = (self.key(), self.key());
+        let first = self.rng.below(self.keys);
+        // Why seven: the keys of one form, which are neighbours, are so far apart.
+        let second = match self.short_ranges && !self.rng.percent(5) {
+            true => first + 7 * self.rng.below(4),
+            false => self.rng.below(self.keys),
+        };
+        let (a, b) = (key(first), key(second));
         if a <= b { (a, b) } else { (b, a) }
     }
 
-    /// A key: short and long ones, one the prefix of another.
     fn key(&mut self) -> Vec<u8> {
-        let n = self.rng.below(self.keys);
-        match n % 7 {
-            0 => format!("k{n}").into_bytes(),
-            1 => vec![b'x'; usize::try_from(n).expect("few keys") + 1],
-            2 => [&[0xff, 0x00, b'\n'][..], n.to_string().as_bytes()].concat(),
-            _ => format!("key-{n:04}").into_bytes(),
-        }
+        key(self.rng.below(self.keys))
     }
 
     fn write(&mut self) -> Write {
@@ -239,6 +295,38 @@ impl Generator {
             return Op::Range { from, to, reverse, turns };
         }
         self.op()
+    }
+
+    /// The next operation of a long run: no kind is rare.
+    pub fn even_op(&mut self) -> Op {
+        match self.rng.below(1000) {
+            0..=379 => self.writes(),
+            380..=419 => Op::Remove(self.key()),
+            420..=519 => Op::Get(self.key()),
+            520..=531 => Op::Scan,
+            532..=551 => Op::Snapshot,
+            552..=566 => Op::ReadSnapshot(self.rng.index(4)),
+            567..=586 => Op::DropSnapshot(self.rng.index(4)),
+            587..=601 => Op::BeginScan,
+            602..=616 => Op::EndScan(self.rng.index(4)),
+            617..=656 => {
+                let ((from, to), reverse) = (self.range(), self.rng.percent(50));
+                Op::Range { from, to, reverse, turns: self.rng.bits() }
+            }
+            657..=686 => Op::Sync,
+            687..=697 => Op::Compact,
+            698..=777 => Op::Work,
+            778..=807 => Op::TakeJob,
+            808..=877 => Op::StepJob,
+            878..=897 => Op::GiveJob,
+            898..=922 => self.advance(),
+            923..=934 => Op::Reopen,
+            935..=946 => Op::Kill,
+            947..=966 => Op::LogFrom(self.rng.below(40)),
+            967..=977 => Op::Verify,
+            978..=988 => Op::Backup,
+            _ => Op::ReadOnly,
+        }
     }
 
     /// The next operation of a run whose power is cut: writes, syncs, work, reopening.

@@ -194,11 +194,11 @@ impl Manifest {
     /// Makes the edits durable, all or none, and applies them.
     pub(crate) fn commit(&mut self, edits: &[Edit]) -> core::result::Result<(), Fault> {
         if self.sync_failed {
-            return Err(Fault::Write(Error::ReadOnly { after_failed_sync: true }));
+            return Err(Fault::Sync(Error::ReadOnly { after_failed_sync: true }));
         }
         let done = self.try_commit(edits);
-        let is_final = matches!(done, Err(Fault::Sync(_)));
-        self.sync_failed = is_final && !self.switches.on(Bug::SyncRetried);
+        let failed = matches!(done, Err(Fault::Sync(_)));
+        self.sync_failed = failed && !self.switches.on(Bug::SyncRetried);
         done
     }
 

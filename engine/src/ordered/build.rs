@@ -248,7 +248,12 @@ impl Output<'_> {
             }
         }
         if let Some(writer) = self.writer.take() {
-            self.outputs.push(writer.finish()?);
+            let name = writer.name();
+            let finished = writer.finish().inspect_err(|_| {
+                // Why: on a full disk what cannot become a table gives its space back at once, or at the next open.
+                let _left_for_open = store.journal.vfs.remove(&format!("{name}"));
+            });
+            self.outputs.push(finished?);
         }
         *self.cut = next.map(Vec::from);
         Ok(())

@@ -47,6 +47,8 @@ impl Flush {
         let seq = self.sealed.last_seq;
         let mut edits = self.build.edits();
         edits.push(Edit::Flushed { seq });
+        // Why the mark: the logs that go knew the time, and after the next open it must not go back.
+        edits.push(Edit::Mark { seq, time_ms: store.journal.time_ms() });
         let logs = store.logs_through(seq);
         edits.extend(logs.iter().map(|log| Edit::Removed { number: log.number }));
         let sealed = Arc::clone(&self.sealed);

@@ -57,9 +57,10 @@ impl Store {
     /// Holds the store as it is between two writes.
     pub(crate) fn snapshot(self: &Arc<Self>) -> Result<SnapshotHandle> {
         self.journal.check_open()?;
-        let time_ms = self.journal.now_ms();
-        // Why the lock: a compaction asks for the snapshots under it, and then knows all that it must respect.
+        // Why the lock: a compaction asks for the snapshots, and for the time, under it, and then knows all that it must
+        // respect; a snapshot of an earlier time would want what it has dropped as expired.
         let _writer = self.journal.writer.lock();
+        let time_ms = self.journal.now_ms();
         let open = Open { seq: self.visible_seq.load(Ordering::Acquire), time_ms };
         self.snapshots.open.lock().push(open);
         Ok(SnapshotHandle { store: Arc::clone(self), open })

@@ -109,6 +109,8 @@ impl Store {
 
     /// Writes one frame and applies it; `writer` is locked by the caller.
     fn write_locked(&self, writer: &mut Writer, ops: &[OpRef<'_>]) -> Result<()> {
+        // Why again: the work that was waited for, or another writer, may have met a failed sync since.
+        self.journal.check_writable()?;
         let mut hand = self.hand.lock();
         let hand = &mut *hand;
         if self.is_full(&hand.memtable) {

@@ -221,9 +221,10 @@ fn one_sync_fault(
     counts.told += u64::from(driver.errors > 0);
     counts.absorbed += u64::from(driver.errors == 0);
     if driver.errors > 0 && !closing && driver.db().is_some() {
-        // Why: nothing depends on the output of a merge that was not published; it is thrown away.
-        if failed_syncs(&disk).iter().all(|name| name.ends_with(".seg") || name.ends_with(".hint"))
-        {
+        // Why: nothing depends on the output of a merge or a flush that was not published; it is thrown away.
+        let unpublished = [".seg", ".hint", ".table"];
+        let is_unpublished = |name: &String| unpublished.iter().any(|end| name.ends_with(end));
+        if failed_syncs(&disk).iter().all(is_unpublished) {
             go_on(&mut driver, &mut counts)?;
         } else {
             refuses(&driver)?;

@@ -26,4 +26,7 @@ pub use explore::{Budget, Counts, explore};
 pub use faults::{FaultCounts, fail_every_operation, fail_every_sync};
 pub use history::{Crash, History, Window};
 pub use oracle::{Case, Depth, Oracle};
-pub use run::{CRASH_SHAPE, LOAD_SHAPE, load_run, seeded_ordered_run, seeded_run, the_run};
+pub use run::{
+    CRASH_SHAPE, LOAD_SHAPE, ORDERED_CRASH_SHAPE, load_run, seeded_ordered_run, seeded_run,
+    the_ordered_run, the_run,
+};

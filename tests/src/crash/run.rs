@@ -2,7 +2,7 @@
 //!
 //! Promise: small, so that every byte can be tried; a test checks that the trace holds each ingredient.
 
-use keelstone::SyncEvery;
+use keelstone::{Layout, SyncEvery, Write};
 
 use crate::mirror::START_MS;
 use crate::model::{delete, put, put_until};
@@ -13,6 +13,15 @@ use crate::shape::Shape;
 /// How the stores of the crash loops are opened.
 pub const CRASH_SHAPE: Shape =
     Shape { segment_bytes: 1024, grace_ms: 0, manifest_bytes: 900, ..Shape::TINY };
+
+/// The same in the ordered layout: a memtable is sealed after each write, a table holds a few of them.
+pub const ORDERED_CRASH_SHAPE: Shape = Shape {
+    layout: Layout::Ordered,
+    memtable_bytes: 1024,
+    block_bytes: 64,
+    table_bytes: 1024,
+    ..CRASH_SHAPE
+};
 
 fn write(write: keelstone::Write, durable: bool) -> Op {
     Op::Write { writes: vec![write], durable }
@@ -53,6 +62,23 @@ pub fn the_run() -> Vec<Op> {
     ops.push(write(put(key(7), next(20)), true));
     ops.push(write(delete(key(8)), false));
     ops.push(Op::Reopen);
+    ops
+}
+
+/// The same for a store with an order: with range deletes, flushes of which some wait, and tables that move.
+#[must_use]
+pub fn the_ordered_run() -> Vec<Op> {
+    let range = |from: &str, to: &str| Write::DeleteRange { from: from.into(), to: to.into() };
+    let mut ops = Vec::new();
+    for (n, op) in the_run().into_iter().enumerate() {
+        match n {
+            10 => ops.push(write(range("k02", "k04"), false)),
+            30 => ops.push(write(range("k10", "k13"), true)),
+            50 => ops.push(write(range("a", "c"), false)),
+            _ => {}
+        }
+        ops.push(op);
+    }
     ops
 }
 

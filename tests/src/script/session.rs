@@ -23,12 +23,29 @@ use crate::shape::Shape;
 pub(super) type Output = Result<Vec<String>, String>;
 
 /// What a run of a script changes in every store it opens, without changing any answer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Twist {
     /// All keys have one place in the index.
     pub equal_hashes: bool,
     /// A mistake is switched on.
     pub bug: Option<Bug>,
+    /// The layout of new stores.
+    pub layout: Layout,
+}
+
+impl Twist {
+    /// The hash layout, nothing else.
+    pub const HASH: Self = Self { equal_hashes: false, bug: None, layout: Layout::Hash };
+    /// The ordered layout, nothing else.
+    pub const ORDERED: Self = Self { layout: Layout::Ordered, ..Self::HASH };
+
+    /// How a script's stores are opened where it says nothing else.
+    fn shape(self) -> Shape {
+        let Self { equal_hashes, bug, layout } = self;
+        // Why the memtable: sealed after each write, so that a short script meets flushes and compactions.
+        let memtable_bytes = 1024;
+        Shape { equal_hashes, bug, layout, memtable_bytes, ..Shape::TINY }
+    }
 }
 
 /// Remembers the names of what it is told.
@@ -136,8 +153,7 @@ impl Session {
     }
 
     fn options(&self, args: &[&str]) -> Result<Options, String> {
-        let shape =
-            Shape { equal_hashes: self.twist.equal_hashes, bug: self.twist.bug, ..Shape::TINY };
+        let shape = self.twist.shape();
         let mut options = shape.observed(&self.clock, Arc::clone(&self.ear) as Arc<dyn Observer>);
         for arg in args {
             let (name, value) = arg.split_once('=').ok_or_else(|| format!("{arg} has no ="))?;
@@ -243,7 +259,13 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), String> {
                 _ => return Err(format!("no mode {value}")),
             }
         }
-        "layout" => options.layout = Some(Layout::Hash),
+        "layout" => {
+            options.layout = Some(match value {
+                "hash" => Layout::Hash,
+                "ordered" => Layout::Ordered,
+                _ => return Err(format!("no layout {value}")),
+            });
+        }
         "durability" => {
             options.durability = match value {
                 "durable" => Durability::Durable,

@@ -14,7 +14,7 @@ use keelstone_tests::shape::Shape;
 
 /// Scripts, the tales of merges and seeded runs without crashes and faults; the correct engine passes them in `engine`.
 fn calm(bug: Bug) -> Result<(), String> {
-    let twist = Twist { equal_hashes: false, bug: Some(bug) };
+    let twist = Twist { bug: Some(bug), ..Twist::HASH };
     for path in all("engine") {
         check(&path, DiskKind::Memory, twist, false)?;
     }
@@ -26,8 +26,7 @@ fn calm(bug: Bug) -> Result<(), String> {
         told.map_err(|error| format!("{name}: {}", first_line(&error)))?;
     }
     for seed in 1..=60 {
-        let run =
-            Run { seed, ops: 400, kind: DiskKind::Memory, twist, layout: keelstone::Layout::Hash };
+        let run = Run { seed, ops: 400, kind: DiskKind::Memory, twist };
         run.check("").map_err(|error| format!("seed {seed}: {}", first_line(&error)))?;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! Seeded runs of the store beside the model; at their end they prove that enough happened.
 
-use keelstone::Layout;
 use keelstone_tests::differential::Run;
 use keelstone_tests::disk::DiskKind;
+use keelstone_tests::long;
 use keelstone_tests::rng::seeds;
 use keelstone_tests::script::Twist;
 use keelstone_tests::tally::Tally;
@@ -26,13 +26,7 @@ fn met(tally: &Tally, runs: usize, wanted: &[(&str, u64)]) {
 
 #[test]
 fn store_and_model_agree_in_memory() {
-    let plan = |seed| Run {
-        seed,
-        ops: 400,
-        kind: DiskKind::Memory,
-        twist: Twist::default(),
-        layout: Layout::Hash,
-    };
+    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist: Twist::HASH };
     let (tally, runs) = run("store_and_model_agree_in_memory", (1, 600), plan);
     let wanted = [
         ("merges", 2000),
@@ -58,8 +52,8 @@ fn store_and_model_agree_in_memory() {
 
 #[test]
 fn store_and_model_agree_with_equal_hashes() {
-    let twist = Twist { equal_hashes: true, bug: None };
-    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist, layout: Layout::Hash };
+    let twist = Twist { equal_hashes: true, ..Twist::HASH };
+    let plan = |seed| Run { seed, ops: 400, kind: DiskKind::Memory, twist };
     let (tally, runs) = run("store_and_model_agree_with_equal_hashes", (1000, 100), plan);
     let wanted = [
         ("merges", 300),
@@ -75,13 +69,7 @@ fn store_and_model_agree_with_equal_hashes() {
 
 #[test]
 fn store_and_model_agree_on_the_native_disk() {
-    let plan = |seed| Run {
-        seed,
-        ops: 150,
-        kind: DiskKind::Native,
-        twist: Twist::default(),
-        layout: Layout::Hash,
-    };
+    let plan = |seed| Run { seed, ops: 150, kind: DiskKind::Native, twist: Twist::HASH };
     let (tally, runs) = run("store_and_model_agree_on_the_native_disk", (2000, 20), plan);
     let wanted = [
         ("merges", 3),
@@ -96,8 +84,8 @@ fn store_and_model_agree_on_the_native_disk() {
 
 #[test]
 fn ordered_store_and_model_agree_in_memory() {
-    let (kind, twist, layout) = (DiskKind::Memory, Twist::default(), Layout::Ordered);
-    let plan = |seed| Run { seed, ops: 400, kind, twist, layout };
+    let (kind, twist) = (DiskKind::Memory, Twist::ORDERED);
+    let plan = |seed| Run { seed, ops: 400, kind, twist };
     let (tally, runs) = run("ordered_store_and_model_agree_in_memory", (5000, 400), plan);
     let wanted = [
         ("flushes", 2000),
@@ -113,4 +101,35 @@ fn ordered_store_and_model_agree_in_memory() {
         ("removes", 1000),
     ];
     met(&tally, runs, &wanted);
+}
+
+// One store, a million operations, other options every 20,000 of them: snapshots, walks, expiry, range deletes, jobs in
+// hand, reopens and kills all meet each other.
+#[test]
+fn million_operations_on_an_ordered_store() {
+    const OPS: u64 = 1_000_000;
+    for seed in seeds(6000, 1) {
+        let done = long::run("million_operations_on_an_ordered_store", seed, OPS)
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let rare: Vec<_> = done.kinds.iter().filter(|(_, count)| **count < OPS / 100).collect();
+        assert!(rare.is_empty() && done.kinds.len() == 27, "rare: {rare:?} of {:?}", done.kinds);
+        done.tally.at_least(&[
+            ("ops", OPS),
+            ("flushes", 1000),
+            ("compactions", 300),
+            ("reopens", 100),
+            ("kills", 100),
+            ("deep_trees", 100),
+            ("table_moves", 100),
+            ("expiries", 1000),
+            ("snapshot_reads", 1000),
+            ("slow_scans", 1000),
+            ("range_deletes", 1000),
+            ("range_scans", 1000),
+            ("jobs", 1000),
+            ("log_reads", 1000),
+            ("merged_away", 1000),
+            ("backups", 1000),
+        ]);
+    }
 }

@@ -17,3 +17,5 @@ mod fixtures;
 mod golden;
 mod levels;
 mod merges;
+mod schedules;
+mod threads;

@@ -412,6 +412,11 @@ impl TableWriter {
         self.output.block(block.finish()?, false)
     }
 
+    /// The name of its file.
+    pub(crate) const fn name(&self) -> FileName {
+        self.name
+    }
+
     /// Gives the table up and removes its file.
     pub(crate) fn abandon(self, vfs: &dyn Vfs) -> Result<()> {
         let Self { output, name, .. } = self;

@@ -204,6 +204,7 @@ impl Session {
                 FileName::Log(_) => "log",
                 FileName::Segment(_) => "seg",
                 FileName::Hint(_) => "hint",
+                FileName::Table(_) => "table",
                 _ => "other",
             };
             *kinds.entry(kind).or_insert(0) += 1;

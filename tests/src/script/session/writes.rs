@@ -6,8 +6,11 @@ use super::{Output, Session, done, line, number};
 use crate::op::value;
 use crate::text::{bytes, show};
 
-/// `KEY=VALUE`, `KEY=VALUE@MS` or `-KEY`.
+/// `KEY=VALUE`, `KEY=VALUE@MS`, `-KEY` or `-FROM..TO`.
 fn write(word: &str) -> Result<Write, String> {
+    if let Some((from, to)) = word.strip_prefix('-').and_then(|range| range.split_once("..")) {
+        return Ok(Write::DeleteRange { from: bytes(from)?, to: bytes(to)? });
+    }
     if let Some(key) = word.strip_prefix('-') {
         return Ok(Write::Delete { key: bytes(key)? });
     }

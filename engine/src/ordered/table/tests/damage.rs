@@ -238,8 +238,15 @@ fn with_ranges(payload: &[u8], count: u64, lz4: bool) -> Result<Table> {
     let (ranges, index) = (add(payload, lz4), add(&[0; 4], false));
     let meta = TableMeta { ranges: count, ..TableMeta::default() };
     let order = KeyOrder::Bytewise.name().as_bytes().to_vec();
-    let properties =
-        Properties { meta, keys: 0, data_blocks: 0, index_blocks: 0, prefix_bytes: 0, loaded: false, order };
+    let properties = Properties {
+        meta,
+        keys: 0,
+        data_blocks: 0,
+        index_blocks: 0,
+        prefix_bytes: 0,
+        loaded: false,
+        order,
+    };
     let mut encoded = Vec::new();
     properties.encode(&mut encoded).unwrap();
     let properties = add(&encoded, false);
