@@ -6,7 +6,6 @@
 extern crate alloc;
 
 mod batch;
-mod bulk;
 mod clock;
 mod codec;
 mod db;
@@ -33,12 +32,13 @@ mod stats;
 mod threads;
 
 pub use batch::{Batch, Write, WriteRef};
-pub use bulk::BulkLoad;
+
 #[cfg(feature = "std")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
 pub use db::{
-    Bounds, Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, Walk, lock, repair, verify,
+    Bounds, BulkLoad, Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, Walk, lock, repair,
+    verify,
 };
 pub use dump::{Dump, dump};
 pub use error::{Corruption, Damage, Error, FileName, Invalid, Result};

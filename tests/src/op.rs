@@ -90,6 +90,7 @@ impl Op {
                 [Write::DeleteRange { .. }] => "delete range",
                 _ => "batch",
             },
+            Self::Load(_) => "load",
             Self::Remove(_) => "remove",
             Self::Get(_) => "get",
             Self::Scan => "scan",
@@ -300,7 +301,8 @@ impl Generator {
     /// The next operation of a long run: no kind is rare.
     pub fn even_op(&mut self) -> Op {
         match self.rng.below(1000) {
-            0..=379 => self.writes(),
+            0..=367 => self.writes(),
+            368..=379 => self.load(),
             380..=419 => Op::Remove(self.key()),
             420..=519 => Op::Get(self.key()),
             520..=531 => Op::Scan,

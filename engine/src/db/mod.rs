@@ -2,6 +2,7 @@
 //!
 //! Promise: the same words for both layouts. Never: decides anything that a layout or the journal should decide.
 
+mod bulk;
 mod job;
 mod ops;
 mod scan;
@@ -17,6 +18,7 @@ use core::sync::atomic::Ordering;
 
 use keelstone_vfs::Vfs;
 
+pub use bulk::BulkLoad;
 pub use job::Job;
 use ops::{op_of, range_tombstone, tombstone};
 pub use scan::{Bounds, Scan};
@@ -28,7 +30,6 @@ use value::{bytes_of, expiry_of, value_of, value_of_item, value_with_expiry};
 pub use walk::Walk;
 
 use crate::batch::{Batch, Write, WriteRef};
-use crate::bulk::BulkLoad;
 use crate::error::{Error, Result};
 use crate::journal::{self, LogEntry, LogWalk, OpRef, State, VerifyReport};
 use crate::options::{Durability, Layout, Options};

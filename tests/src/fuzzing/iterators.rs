@@ -291,17 +291,35 @@ impl Run {
         let Some((cursor, all, at)) = &mut self.merged else { return };
         let what = bytes.byte();
         *at = match (what % 8, *at) {
-            (0, _) => moved(cursor.seek_first(), Some(0)),
-            (1, _) => moved(cursor.seek_last(), all.len().checked_sub(1)),
-            (2 | 3, Some(now)) => moved(cursor.next(), Some(now + 1)),
-            (4 | 5, Some(now)) => moved(cursor.prev(), now.checked_sub(1)),
+            (0, _) => {
+                cursor.seek_first();
+                Some(0)
+            }
+            (1, _) => {
+                cursor.seek_last();
+                all.len().checked_sub(1)
+            }
+            (2 | 3, Some(now)) => {
+                cursor.next();
+                Some(now + 1)
+            }
+            (4 | 5, Some(now)) => {
+                cursor.prev();
+                now.checked_sub(1)
+            }
             (to, _) => {
                 let (key, seq) = (key(bytes), u64::from(bytes.byte()));
                 let place = (&key, Reverse(seq));
                 let before = all.partition_point(|v| (&v.key, Reverse(v.seq)) < place);
                 match to {
-                    6 => moved(cursor.seek(&key, seq), Some(before)),
-                    _ => moved(cursor.seek_before(&key, seq), before.checked_sub(1)),
+                    6 => {
+                        cursor.seek(&key, seq);
+                        Some(before)
+                    }
+                    _ => {
+                        cursor.seek_before(&key, seq);
+                        before.checked_sub(1)
+                    }
                 }
             }
         };
@@ -313,16 +331,34 @@ impl Run {
         let Some((cursor, all, at)) = &mut self.visible else { return };
         let what = bytes.byte();
         *at = match what % 8 {
-            0 => moved(cursor.seek_first(), Some(0)),
-            1 => moved(cursor.seek_last(), all.len().checked_sub(1)),
-            2 | 3 => moved(cursor.next(), at.map(|now| now + 1)),
-            4 | 5 => moved(cursor.prev(), at.and_then(|now| now.checked_sub(1))),
+            0 => {
+                cursor.seek_first();
+                Some(0)
+            }
+            1 => {
+                cursor.seek_last();
+                all.len().checked_sub(1)
+            }
+            2 | 3 => {
+                cursor.next();
+                at.map(|now| now + 1)
+            }
+            4 | 5 => {
+                cursor.prev();
+                at.and_then(|now| now.checked_sub(1))
+            }
             to => {
                 let key = key(bytes);
                 let before = all.partition_point(|v| v.key < key);
                 match to {
-                    6 => moved(cursor.seek(&key), Some(before)),
-                    _ => moved(cursor.seek_before(&key), before.checked_sub(1)),
+                    6 => {
+                        cursor.seek(&key);
+                        Some(before)
+                    }
+                    _ => {
+                        cursor.seek_before(&key);
+                        before.checked_sub(1)
+                    }
                 }
             }
         };
@@ -363,9 +399,4 @@ impl Run {
             *at = None;
         }
     }
-}
-
-/// Where a move leads, once it was made.
-fn moved((): (), to: At) -> At {
-    to
 }

@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
+    clippy::print_stdout,
     reason = "tests have std, and one that cannot go on stops with a panic"
 )]
 

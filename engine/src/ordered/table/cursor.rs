@@ -48,7 +48,7 @@ impl Ahead {
 
 /// A walk over one table.
 pub(crate) struct TableCursor {
-    table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     blocks: Arc<BlockCache>,
     reading: Reading,
     ahead: Ahead,

@@ -189,7 +189,7 @@ fn walk_table(mut cursor: TableCursor, report: &TableReport) {
     let (Some(items), true) = (forward, report.hurts.is_empty()) else { return };
     assert_eq!(items.len() as u64, report.entries, "as many as were verified");
     assert!(backward.is_some_and(|back| back.iter().rev().eq(&items)), "the same both ways");
-    let (table, none) = (Arc::clone(cursor.table()), BlockCache::new(0));
+    let (table, none) = (Arc::clone(&cursor.table), BlockCache::new(0));
     for (index, item) in items.iter().enumerate().take(SOUGHT_MAX) {
         let hash = table.hasher.hash(&item.key);
         let found = table.get(&none, &item.key, hash, item.seq, Owned::of);

@@ -17,7 +17,7 @@ pub struct BulkLoad {
 }
 
 impl BulkLoad {
-    pub(crate) const fn new(load: ordered::Load) -> Self {
+    pub(super) const fn new(load: ordered::Load) -> Self {
         Self { load }
     }
 
