@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::{MemoryDisk, Vfs};
 
-use crate::{Batch, Db, Durability, ManualClock, Options};
+use crate::{Batch, Db, Durability, Layout, ManualClock, Options};
 
 const TABLE: &str = "000007.table";
 const FORMAT: &str = include_str!("../../../docs/format.md");
@@ -73,6 +73,7 @@ fn the_engine_still_writes_the_bytes_of_the_examples() {
     let disk = MemoryDisk::default();
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
     let mut options = Options::with_seed(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100);
+    options.layout = Some(Layout::Hash);
     (options.segment_bytes, options.index_shards, options.reserve_bytes) = (1024, 8, 0);
     options.clock = ManualClock::new(1_700_000_000_000);
     let db = Db::open(vfs, options).expect("a new store");

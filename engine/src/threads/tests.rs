@@ -10,10 +10,11 @@ use keelstone_vfs::{MemoryDisk, Op};
 use super::Workers;
 use super::gate::GateDisk;
 use crate::clock::SystemClock;
-use crate::{Clock, Db, Durability, Options};
+use crate::{Clock, Db, Durability, Layout, Options};
 
 fn options() -> Options {
     let mut options = Options::with_seed(1);
+    options.layout = Some(Layout::Hash);
     (options.segment_bytes, options.index_shards, options.reserve_bytes) = (16 << 10, 8, 0);
     options.clock = Arc::new(SystemClock);
     options

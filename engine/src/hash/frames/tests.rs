@@ -12,12 +12,13 @@ use super::super::hint::{HintReader, HintWriter, Item, Totals};
 use crate::error::{Corruption, Damage, Error, FileName};
 use crate::log::{FrameReader, Step, read_file_header};
 use crate::record::{EntryKind, FrameBuilder};
-use crate::{Db, OpenMode, Options, RepairReport};
+use crate::{Db, Layout, OpenMode, Options, RepairReport};
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
 fn options() -> Options {
     let mut options = Options::with_seed(7);
+    options.layout = Some(Layout::Hash);
     (options.index_shards, options.reserve_bytes, options.inline_work) = (8, 0, false);
     (options.segment_bytes, options.mode) = (1024, OpenMode::Create);
     options

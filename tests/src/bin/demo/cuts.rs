@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use keelstone::vfs::{FaultDisk, PowerCut};
-use keelstone::{Batch, Db, Durability, Options};
+use keelstone::{Batch, Db, Durability, Layout, Options};
 
 use crate::Outcome;
 use crate::account::{count, line, since};
@@ -18,11 +18,16 @@ use crate::source::{Content, Source};
 /// Lines that the run imports.
 const LINES: usize = 24;
 
-/// Runs once, then cuts everywhere.
+/// Runs once in each layout, then cuts everywhere.
 pub fn cut_everywhere(source: &Source) -> Outcome {
+    cut(source, Layout::Ordered, "ordered")?;
+    cut(source, Layout::Hash, "hash")
+}
+
+fn cut(source: &Source, layout: Layout, name: &str) -> Outcome {
     let start = Instant::now();
     let disk = FaultDisk::recording();
-    let states = run(&disk, source)?;
+    let states = run(&disk, source, layout)?;
     let trace = disk.trace();
     let (mut points, mut recoveries) = (0_usize, 0_usize);
     for (seed, moment) in (0..).zip(trace.walk()) {
@@ -31,7 +36,7 @@ pub fn cut_everywhere(source: &Source) -> Outcome {
         let acked = usize::try_from(acked).map_err(|error| error.to_string())?;
         for cut in [PowerCut::Lost, PowerCut::Kept, PowerCut::Seeded(seed)] {
             recoveries += 1;
-            recover(&moment.disk.power_cut(&cut), &states, acked).map_err(|error| {
+            recover(&moment.disk.power_cut(&cut), &states, acked, layout).map_err(|error| {
                 let doing = trace.line(moment.op).unwrap_or_else(|| "the end".into());
                 format!("power cut at byte {} of `{doing}`, {cut}: {error}", moment.bytes)
             })?;
@@ -39,28 +44,31 @@ pub fn cut_everywhere(source: &Source) -> Outcome {
     }
     let bytes: usize = (0..trace.len()).map(|op| trace.bytes(op)).sum();
     let run = format!("{} writes, {} disk operations", states.len() - 1, count(trace.len()));
-    line("short run", &format!("{run}, {} bytes written", count(bytes)));
+    line("short run", &format!("{name}: {run}, {} bytes written", count(bytes)));
     let (points, recoveries) = (count(points), count(recoveries));
     line("power cuts", &format!("{points} points, {recoveries} recoveries, {}", since(start)));
     Ok(())
 }
 
-fn options() -> Options {
+fn options(layout: Layout) -> Options {
     let mut options = Options::with_seed(0x6b65_656c);
     // Why: small files, so that the run has several and a merge; no reserve, whose bytes all say
     // the same.
     options.segment_bytes = 1024;
     options.reserve_bytes = 0;
     options.index_shards = 8;
+    options.layout = Some(layout);
+    // Why: every write fills it, so that the run has flushes and compactions too.
+    options.memtable_bytes = 1024;
     options
 }
 
 /// Puts, overwrites, deletes, a batch, a merge. After each durable write the trace gets its number
 /// as a mark; returns what the store holds after none, one, two ... writes.
-fn run(disk: &FaultDisk, source: &Source) -> Outcome<Vec<Content>> {
+fn run(disk: &FaultDisk, source: &Source, layout: Layout) -> Outcome<Vec<Content>> {
     let failed = |error| format!("short run: {error}");
     let lines: Vec<_> = source.lines.iter().take(LINES).collect();
-    let db = Db::open(Arc::new(disk.clone()), options()).map_err(failed)?;
+    let db = Db::open(Arc::new(disk.clone()), options(layout)).map_err(failed)?;
     let mut states = vec![Content::new()];
     let mut write = |batch: &Batch| {
         db.write(batch, Durability::Durable).map_err(failed)?;
@@ -107,9 +115,9 @@ fn after(before: Option<&Content>, batch: &Batch) -> Content {
 }
 
 /// Opens what the cut left, compares, and writes on.
-fn recover(disk: &FaultDisk, states: &[Content], acked: usize) -> Outcome {
-    let db =
-        Db::open(Arc::new(disk.clone()), options()).map_err(|error| format!("open: {error}"))?;
+fn recover(disk: &FaultDisk, states: &[Content], acked: usize, layout: Layout) -> Outcome {
+    let db = Db::open(Arc::new(disk.clone()), options(layout));
+    let db = db.map_err(|error| format!("open: {error}"))?;
     let mut found = Content::new();
     for entry in db.scan().map_err(|error| format!("scan: {error}"))? {
         let entry = entry.map_err(|error| format!("scan: {error}"))?;

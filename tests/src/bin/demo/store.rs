@@ -19,6 +19,7 @@ const BATCH: usize = 1000;
 
 /// Small files, so that there is something to merge: the data fills several.
 const SEGMENT_BYTES: u64 = 256 << 10;
+const MEMTABLE_BYTES: usize = 512 << 10;
 
 /// Opens, or creates, the store in `folder`.
 pub fn open(folder: &Path) -> Outcome<Db> {
@@ -26,6 +27,7 @@ pub fn open(folder: &Path) -> Outcome<Db> {
     let disk = NativeDisk::create(folder).map_err(|error| failed(&error))?;
     let mut options = Options::default();
     options.segment_bytes = SEGMENT_BYTES;
+    (options.memtable_bytes, options.table_bytes) = (MEMTABLE_BYTES, SEGMENT_BYTES);
     Db::open(Arc::new(disk), options).map_err(|error| failed(&error))
 }
 
@@ -119,7 +121,8 @@ pub fn change_and_merge(keel: &Keel, source: &Source, store: &Path) -> Outcome {
         return Err(format!("merging freed nothing: {} bytes", after.disk_bytes));
     }
     let sizes = format!("{} before, {} after", bytes(before.disk_bytes), bytes(after.disk_bytes));
-    line("merge, compare", &format!("{sizes}, {} merges so far, {time}", after.merges));
+    let merges = after.ordered.as_ref().map_or(after.merges, |ordered| ordered.compactions);
+    line("merge, compare", &format!("{sizes}, {merges} merges so far, {time}"));
     close(&db)?;
 
     let start = Instant::now();
