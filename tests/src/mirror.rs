@@ -172,7 +172,7 @@ impl Mirror {
         }
         self.model.see_time(keelstone::Clock::now_ms(&*self.clock));
         same("sequence", &self.db().sequence(), &self.model.sequence())?;
-        if self.tally.ops % self.len_every != 0 {
+        if !self.tally.ops.is_multiple_of(self.len_every) {
             return Ok(());
         }
         same("len", &fine("len", self.db().len())?, &self.model.len())

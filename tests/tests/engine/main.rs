@@ -6,7 +6,8 @@
     clippy::unwrap_used,
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
-    reason = "tests have std, and one that cannot go on stops with a panic"
+    clippy::print_stdout,
+    reason = "tests have std, and one that cannot go on stops with a panic; what was tried is printed"
 )]
 
 mod bounds;

@@ -61,7 +61,8 @@ fn write(db: &Db, writer: u64, round: u64) {
         batch.put(format!("{}{n}", prefix(writer)), value(writer, round));
     }
     batch.put(LAST, value(writer, round));
-    let durability = if round % 50 == 0 { Durability::Durable } else { Durability::Buffered };
+    let durability =
+        if round.is_multiple_of(50) { Durability::Durable } else { Durability::Buffered };
     db.write(&batch, durability).expect("a write");
 }
 
