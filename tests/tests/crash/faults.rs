@@ -70,5 +70,6 @@ fn every_sync_of_an_ordered_store_fails_in_every_known_way() {
     let counts = counts.unwrap_or_else(|error| panic!("{error}"));
     told("every ordered sync", &counts);
     assert!(counts.read_only > 50 && counts.runs >= 4 * 60, "{counts:?}");
-    assert!(counts.healed > 20, "no flush or compaction got over it: {counts:?}");
+    // Why: the sync of a new table is one like any other; nothing gets over it but another open.
+    assert_eq!(counts.healed, 0, "{counts:?}");
 }
