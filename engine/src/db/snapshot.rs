@@ -34,7 +34,7 @@ impl Snapshot {
     /// The value that `key` had.
     ///
     /// # Errors
-    /// As [`Db::get`]; `Closed` also if the snapshot ended because it kept too much.
+    /// As [`Db::get`](crate::Db::get); `Closed` also if the snapshot ended because it kept too much.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>> {
         match &self.handle {
             Handle::Hash(handle) => handle.get(key.as_ref(), value_of),

@@ -22,7 +22,7 @@ impl Walk {
     /// Goes to the first entry.
     ///
     /// # Errors
-    /// As [`Db::get`]; it stands on none then. So do all other moves.
+    /// As [`Db::get`](crate::Db::get); it stands on none then. So do all other moves.
     pub fn seek_first(&mut self) -> Result<()> {
         self.walk.seek_first()
     }

@@ -158,11 +158,10 @@ fn invalid(from: &wit::Error) -> Invalid {
 /// The engine's errors hold texts of the program; a text that this build does not know is told
 /// without its detail.
 fn known(text: &str) -> &'static str {
-    const KNOWN: [&str; 21] = [
+    const KNOWN: [&str; 20] = [
         "bytes",
         "value_bytes_max",
         "memory_budget",
-        "memtable_bytes",
         "segment_bytes",
         "merge_dead_percent",
         "index_shards",

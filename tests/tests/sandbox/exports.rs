@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use keelstone::vfs::{MemoryDisk, Vfs};
 use keelstone::{
-    Batch, Db, Durability, Error, Event, Health, Invalid, Layout, LogEntry, ManualClock, Observer,
-    OpenMode, Write,
+    Batch, Bounds, Db, Durability, Entry, Error, Event, Health, Invalid, Layout, LogEntry,
+    ManualClock, Observer, OpenMode, Write,
 };
 use keelstone_host::engine::{self, Engine};
 use keelstone_tests::disk::sandbox;
@@ -66,6 +66,47 @@ fn every_export_gives_what_the_engine_gives() {
     assert_eq!((copied.get("b").unwrap(), copied.len()), (Some(b"2".to_vec()), Ok(1)));
     let native = Db::open(disk, options).unwrap();
     assert_eq!(native.get("b").unwrap(), Some(b"2".to_vec()));
+}
+
+/// Scans within bounds, over tables and a memtable: page after page what the engine gives natively.
+#[test]
+fn scans_within_bounds_give_what_the_engine_gives() {
+    let clock = ManualClock::new(1000);
+    let shape = Shape { layout: Layout::Ordered, memtable_bytes: 80 << 10, ..Shape::TINY };
+    let options = shape.options(&clock);
+    let native = Db::open(Arc::new(MemoryDisk::new()), options.clone()).unwrap();
+    let inside = sandbox().open(Arc::new(MemoryDisk::new()), &options).unwrap();
+    for n in 0..3000_u32 {
+        let mut batch = Batch::new();
+        batch.put(format!("k{:04}", n * 7 % 3000), vec![b'v'; 100]);
+        native.write(&batch, Durability::Buffered).unwrap();
+        inside.write(&batch, Durability::Buffered).unwrap();
+    }
+    while inside.work().unwrap() {}
+    let stats = inside.stats().unwrap();
+    assert!(stats.iter().any(|(name, count)| name == "flushes" && *count > 0), "{stats:?}");
+    let all = Bounds::default();
+    let cases = [
+        (all.clone(), 3000),
+        (all.clone().reversed(), 3000),
+        (all.clone().from("k0100").to("k0200"), 100),
+        (all.clone().from("k0100").to("k0200").reversed(), 100),
+        (all.clone().prefix("k29"), 100),
+        (all.clone().from("k1").to("k0"), 0),
+        (all.to(""), 0),
+    ];
+    let (ours, theirs) = (native.snapshot().unwrap(), inside.snapshot().unwrap());
+    for (bounds, count) in cases {
+        let expected: Result<Vec<Entry>, _> = ours.scan_within(&bounds).unwrap().collect();
+        let found: Result<Vec<Entry>, _> = theirs.scan_within(&bounds).unwrap().collect();
+        let (expected, found) = (expected.unwrap(), found.unwrap());
+        assert_eq!(found.len(), count, "{bounds:?}");
+        assert!(found == expected, "{bounds:?}");
+    }
+    let hash = sandbox().open(Arc::new(MemoryDisk::new()), &Shape::TINY.options(&clock)).unwrap();
+    let refused = hash.snapshot().unwrap().scan_within(&Bounds::default()).map(|_| ());
+    let expected = Error::Unsupported("scans in order in the hash layout");
+    assert_eq!(refused, Err(engine::Error::Store(expected)));
 }
 
 #[test]
