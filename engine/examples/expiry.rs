@@ -4,7 +4,7 @@
 #![allow(clippy::std_instead_of_alloc, clippy::std_instead_of_core, reason = "a program with std")]
 #![allow(clippy::print_stdout, reason = "it is a program")]
 
-use keelstone::{Clock, Db, ManualClock, Options, vfs::MemoryDisk};
+use keelstone::{Clock, Db, Layout, ManualClock, Options, vfs::MemoryDisk};
 use std::{error::Error, sync::Arc};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clock = ManualClock::new(1_700_000_000_000); // milliseconds since 1970
     let mut options = Options::default();
     options.clock = clock.clone();
+    options.layout = Some(Layout::Hash); // it counts the bytes that expired; ordered does not
     let db = Db::open(Arc::new(MemoryDisk::new()), options)?;
 
     let start_ms = clock.now_ms();
