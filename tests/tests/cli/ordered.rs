@@ -58,7 +58,7 @@ fn layout_of_a_store_is_kept() {
 const DUMP: &str = r"000004.table bytes=408 number=4 age=4 first_seq=0 seed=?
 @336 footer bytes=72 checksum=ok filter=@130+70 prefixes=none ranges=none index=@200+21 properties=@221+115
 @221 properties bytes=115 unpacked=110 codec=none checksum=ok
-  entries=6 tombstones=? ranges=0 keys=6 raw_bytes=16 min_seq=1 max_seq=6
+  entries=6 tombstones=0 ranges=0 keys=6 raw_bytes=16 min_seq=1 max_seq=6
   data_blocks=1 index_blocks=0 prefix_bytes=0
   expires_min=3600001 expires_max=3600001
   order bytewise
