@@ -15,8 +15,9 @@ use crate::Outcome;
 use crate::account::{count, line, since};
 use crate::source::{Content, Source};
 
-/// Lines that the run imports.
+/// Lines that the run imports; fewer where every write makes a table, whose bytes are cut at too.
 const LINES: usize = 24;
+const LINES_ORDERED: usize = 6;
 
 /// Runs once in each layout, then cuts everywhere.
 pub fn cut_everywhere(source: &Source) -> Outcome {
@@ -67,7 +68,8 @@ fn options(layout: Layout) -> Options {
 /// as a mark; returns what the store holds after none, one, two ... writes.
 fn run(disk: &FaultDisk, source: &Source, layout: Layout) -> Outcome<Vec<Content>> {
     let failed = |error| format!("short run: {error}");
-    let lines: Vec<_> = source.lines.iter().take(LINES).collect();
+    let count = if layout == Layout::Ordered { LINES_ORDERED } else { LINES };
+    let lines: Vec<_> = source.lines.iter().take(count).collect();
     let db = Db::open(Arc::new(disk.clone()), options(layout)).map_err(failed)?;
     let mut states = vec![Content::new()];
     let mut write = |batch: &Batch| {
