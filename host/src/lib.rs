@@ -12,6 +12,7 @@
 )]
 
 pub mod cli;
+pub mod crash;
 pub mod engine;
 pub mod escape;
 pub mod sandbox;

@@ -64,6 +64,7 @@ pub mod contract;
 #[cfg(test)]
 mod contract_tests;
 mod counting;
+pub mod crash;
 mod error;
 pub mod fault;
 pub mod lock;

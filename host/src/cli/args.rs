@@ -95,6 +95,8 @@ pub(super) enum Command {
     Backup(Backup),
     /// Measure puts and gets here
     Bench(Bench),
+    /// Try every crash of short programs in memory; exit 3 if a promise is broken
+    Crash(Crash),
 }
 
 #[derive(Debug, Args)]
@@ -209,6 +211,28 @@ pub(super) struct Bench {
     /// Keys, values and the order of the gets follow from it
     #[arg(long, value_name = "N", default_value = "1", value_parser = whole)]
     pub(super) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Crash {
+    /// All programs of up to so many operations
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole)]
+    pub(super) words: u64,
+    /// Only this program: operations with commas between them, as in `put:a,sync`
+    #[arg(long, value_name = "OPERATIONS", conflicts_with = "words")]
+    pub(super) program: Option<String>,
+    /// How often the machine crashes
+    #[arg(long, value_name = "1|2", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(super) depth: u8,
+    /// Tear writes at every byte in second crashes too, not only in their middle
+    #[arg(long)]
+    pub(super) full: bool,
+    /// Go one way to a crash again, as printed; with --program and --layout
+    #[arg(long, value_name = "PATH", requires = "program")]
+    pub(super) repeat: Option<String>,
+    /// If a promise is broken, write the files that recovery found into this new directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) found: Option<PathBuf>,
 }
 
 /// Bytes of an argument whose escapes are read.

@@ -36,6 +36,8 @@ pub(super) enum Failure {
     },
     /// The sandbox ended, or there is none.
     Sandbox(String),
+    /// `crash` found a state after which a store does not keep its promise.
+    Broken(String),
 }
 
 /// How the process ends.
@@ -84,7 +86,7 @@ impl Failure {
             Self::Absent => Exit::Absent,
             Self::Usage(_) => Exit::Usage,
             Self::Store(error) => store_exit(error),
-            Self::Damaged { .. } => Exit::Corrupt,
+            Self::Damaged { .. } | Self::Broken(_) => Exit::Corrupt,
             Self::Io { error, .. } => match error.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Full,
                 _ => Exit::Io,
@@ -115,7 +117,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Absent => f.write_str("absent"),
-            Self::Usage(message) => f.write_str(message),
+            Self::Usage(message) | Self::Broken(message) => f.write_str(message),
             Self::Store(error) => write!(f, "{error}"),
             Self::Damaged { places } => write!(f, "the store is damaged places={places}"),
             Self::Io { doing, error } => write!(f, "{doing}: {error}"),

@@ -6,6 +6,7 @@
 
 mod args;
 mod bench;
+mod crash;
 mod dump;
 mod exit;
 mod import;
@@ -65,6 +66,7 @@ fn run(cli: Cli, out: &mut Output<'_>) -> Outcome {
         Command::Backup(args) => maintain::backup(&args, &globals),
         Command::Dump(args) => dump::dump(&args, &globals, out),
         Command::Bench(args) => bench::bench(&args, &globals, out),
+        Command::Crash(args) => crash::crash(&args, &globals, out),
     }
 }
 

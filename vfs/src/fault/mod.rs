@@ -7,6 +7,7 @@
 //!   mod      the disk: made, recorded, crashed        disk, file   its operations
 //!   state    names and inode: what is durable         plan         what goes wrong, and when
 //!   cut      what a power cut leaves                  states       all of what it can leave
+//!   left     what a power cut leaves open             (for the crash lab)
 //!   trace    a recording, replayed to any point       inspect      looking in, damaging
 //! ```
 //!
@@ -29,6 +30,7 @@ mod disk;
 mod file;
 mod inode;
 mod inspect;
+mod left;
 mod names;
 mod plan;
 mod state;
@@ -40,9 +42,10 @@ mod tests;
 mod trace;
 
 pub use cut::{PowerCut, Rest};
+pub(crate) use left::{Left, LeftFile, Part};
 pub use plan::{Effect, Fault, SyncFault};
 pub use states::EndStates;
-pub(crate) use step::{mode_name, shown};
+pub(crate) use step::{Ino, mode_name, shown};
 pub use trace::{Moment, Trace, Walk};
 
 use crate::Capabilities;
@@ -52,7 +55,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use plan::Plan;
 use state::State;
-use step::{Ino, Name, Step};
+use step::{Name, Step};
 use trace::Recorder;
 
 /// A disk in memory that can fail and crash. A clone is the same disk; what [`kill`](Self::kill),

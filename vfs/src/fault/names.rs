@@ -40,6 +40,11 @@ impl NameOp {
         gone.chain(self.made.iter().map(|(name, _, _)| name))
     }
 
+    /// The directories that are to be synced for this.
+    pub(super) fn dirs(&self) -> impl Iterator<Item = &str> {
+        self.touched().map(|name| parent(name))
+    }
+
     fn meets(&self, other: &Self) -> bool {
         self.touched().any(|name| other.touched().any(|other| name == other))
     }

@@ -112,7 +112,7 @@ impl Inode {
     }
 
     /// Every version that the byte at `at` can have on the medium.
-    fn versions(&self, at: u64) -> BTreeSet<u8> {
+    pub(super) fn versions(&self, at: u64) -> BTreeSet<u8> {
         let medium = super::inode::index(at);
         let old = self.medium().get(medium).copied().unwrap_or(0);
         let laid = self.pending().iter().flat_map(|change| change.versions(at));

@@ -11,7 +11,7 @@ use core::fmt;
 pub(super) type Name = Arc<str>;
 
 /// The number of a file, which stays when it gets another name.
-pub(super) type Ino = u64;
+pub(crate) type Ino = u64;
 
 /// A part of the bytes of one write, shared.
 #[derive(Clone)]

@@ -5,9 +5,12 @@
 //! Promise: the disk at a point is the disk as it was, with what was pending still pending.
 
 use super::FaultDisk;
+use super::names::NameOp;
 use super::state::State;
-use super::step::Step;
-use crate::Capabilities;
+use super::step::{Fate, Step};
+use crate::tree::Node;
+use crate::{Capabilities, SyncMode};
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -80,6 +83,14 @@ impl Trace {
         self.tape.steps.get(op).map_or(0, Step::bytes)
     }
 
+    /// Whether a stop after so many bytes of operation `op`, a write, is beside a byte that is not
+    /// zero, or at the edge of a sector.
+    pub(crate) fn cuts(&self, op: usize, bytes: usize) -> bool {
+        let Some(Step::Write(_, _, offset, all)) = self.tape.steps.get(op) else { return false };
+        let (at, edge) = (bytes.saturating_sub(1), offset.saturating_add(bytes as u64));
+        edge.is_multiple_of(512) || all.get().iter().skip(at).take(2).any(|byte| *byte != 0)
+    }
+
     /// The marks, each with the number of operations before it, in order.
     #[must_use]
     pub fn marks(&self) -> &[(usize, u64)] {
@@ -105,7 +116,50 @@ impl Trace {
     /// operation.
     #[must_use]
     pub fn walk(&self) -> Walk {
-        Walk { trace: self.clone(), state: self.tape.start.clone(), op: 0, bytes: 0, begun: false }
+        let state = self.tape.start.clone();
+        Walk { trace: self.clone(), state, op: 0, bytes: 0, begun: false, honest_dirs: true }
+    }
+
+    /// This trace with one sync more behind the first `op` operations: one for each file, and each
+    /// directory, that has something to sync there. Each with its line.
+    pub(crate) fn with_syncs(&self, op: usize) -> Vec<(String, Self)> {
+        let mut walk = self.walk();
+        walk.seek(op, 0);
+        let State { names, inodes, .. } = &walk.state;
+        let mut syncs: Vec<Step> = Vec::new();
+        for (name, node) in &names.cached.nodes {
+            if let Node::File(ino) = node
+                && inodes.get(ino).is_some_and(|inode| !inode.pending().is_empty())
+            {
+                syncs.push(Step::Sync(name.clone(), *ino, SyncMode::All, Fate::Kept));
+            }
+        }
+        let dirs: BTreeSet<&str> = names.pending.iter().flat_map(NameOp::dirs).collect();
+        syncs.extend(dirs.into_iter().map(|dir| Step::SyncDir(Arc::from(dir), Fate::Kept)));
+        syncs.into_iter().map(|sync| (sync.to_string(), self.with(op, sync))).collect()
+    }
+
+    /// This trace with a step more.
+    fn with(&self, op: usize, step: Step) -> Self {
+        let Tape { start, capabilities, steps, marks } = &*self.tape;
+        let mut steps = steps.clone();
+        steps.insert(op, step);
+        let marks = marks.iter().map(|(at, mark)| (at + usize::from(*at >= op), *mark)).collect();
+        let tape = Tape { start: start.clone(), capabilities: *capabilities, steps, marks };
+        Self { tape: Arc::new(tape) }
+    }
+
+    /// This trace without one of its operations.
+    #[must_use]
+    pub fn without(&self, op: usize) -> Self {
+        let Tape { start, capabilities, steps, marks } = &*self.tape;
+        let mut steps = steps.clone();
+        if op < steps.len() {
+            steps.remove(op);
+        }
+        let marks = marks.iter().map(|(at, mark)| (at - usize::from(*at > op), *mark)).collect();
+        let tape = Tape { start: start.clone(), capabilities: *capabilities, steps, marks };
+        Self { tape: Arc::new(tape) }
     }
 }
 
@@ -149,14 +203,21 @@ pub struct Walk {
     op: usize,
     bytes: usize,
     begun: bool,
+    honest_dirs: bool,
 }
 
 impl Walk {
+    /// Without honest directories their syncs have no effect from here on.
+    pub(crate) const fn honest_dirs(&mut self, honest: bool) {
+        self.honest_dirs = honest;
+    }
+
     /// Goes to the point after `op` operations and `bytes` bytes of the next; a point beyond the
     /// end of the operation or of the trace is that end. Going back starts again from the front.
     pub fn seek(&mut self, op: usize, bytes: usize) {
         if (op, bytes) < (self.op, self.bytes) {
-            *self = self.trace.walk();
+            let honest_dirs = self.honest_dirs;
+            *self = Self { honest_dirs, ..self.trace.walk() };
         }
         self.begun = true;
         while self.op < op.min(self.trace.len()) {
@@ -179,7 +240,7 @@ impl Walk {
         let step = &self.trace.tape.steps[self.op];
         if self.bytes > 0 {
             self.state.take_bytes(step, self.bytes, step.bytes());
-        } else {
+        } else if self.honest_dirs || !matches!(step, Step::SyncDir(..)) {
             self.state.take(step);
         }
         self.op += 1;

@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &str, u8, u8)] = &[
     ("vfs", "fault", 0, 4),
     ("vfs", "trace", 0, 5),
     ("vfs", "counting", 0, 5),
+    ("vfs", "crash", 0, 5),
     ("vfs", "contract", 0, 6),
     ("engine", "limits", 1, 0),
     ("engine", "lab", 1, 0),
@@ -47,6 +48,7 @@ const ROOMS: &[(&str, &str, u8, u8)] = &[
     ("host", "engine", 6, 0),
     ("host", "wasi_fs", 6, 0),
     ("host", "sandbox", 6, 1),
+    ("host", "crash", 6, 1),
     ("host", "cli", 7, 0),
     ("host", "main", 7, 1),
 ];

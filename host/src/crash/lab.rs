@@ -1,0 +1,121 @@
+//! Many programs through the crash lab, on all cores, always with the same result.
+//!
+//! Called by the command line and by tests. A program is explored from its last word on: what comes before was explored
+//! with the programs that it begins with. Promise: the same settings give the same certificate, whatever the number of
+//! threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use keelstone::Layout;
+use keelstone::vfs::crash::{
+    Certificate, Explanation, Model, Path, explain, explore_points, is_kept,
+};
+
+use super::program::Program;
+use super::store::{Adjust, Store};
+
+/// What is tried.
+#[derive(Clone)]
+pub struct Settings {
+    /// The layouts.
+    pub layouts: Vec<Layout>,
+    /// All programs of up to so many words.
+    pub words: usize,
+    /// Only this program, from its beginning on.
+    pub program: Option<Program>,
+    /// What power cuts are thought to do.
+    pub model: Model,
+    /// Changes the options of the stores.
+    pub adjust: Adjust,
+}
+
+/// What was found for one program.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    /// The layout.
+    pub layout: Layout,
+    /// The program.
+    pub program: Program,
+    /// What was tried and found.
+    pub certificate: Certificate,
+    /// The first violation, explained.
+    pub explanation: Option<Explanation>,
+}
+
+/// Every program that the settings name, in order.
+fn programs(settings: &Settings) -> Vec<(Layout, Program)> {
+    let of = |layout: &Layout| -> Vec<(Layout, Program)> {
+        let programs = match &settings.program {
+            Some(program) => vec![program.clone()],
+            None => (0..=settings.words).flat_map(|len| Program::all(*layout, len)).collect(),
+        };
+        programs.into_iter().map(|program| (*layout, program)).collect()
+    };
+    settings.layouts.iter().flat_map(of).collect()
+}
+
+/// Explores every program; after the first violation those behind it are left out.
+///
+/// # Errors
+/// If a program fails without any crash.
+pub fn run(settings: &Settings) -> Result<Vec<Explored>, String> {
+    let programs = programs(settings);
+    let (next, bad) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            // Why: the first violation in the order of the programs is the same with any number of threads.
+            let Some((layout, program)) =
+                programs.get(n).filter(|_| n < bad.load(Ordering::Relaxed))
+            else {
+                return done;
+            };
+            let explored = one(settings, *layout, program);
+            if explored.as_ref().map_or(true, |explored| explored.explanation.is_some()) {
+                bad.fetch_min(n, Ordering::Relaxed);
+            }
+            done.push((n, explored));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect()
+    });
+    done.sort_by_key(|(n, _)| *n);
+    let bad = bad.into_inner();
+    done.into_iter().filter(|(n, _)| *n <= bad).map(|(_, explored)| explored).collect()
+}
+
+/// Explores one program.
+fn one(settings: &Settings, layout: Layout, program: &Program) -> Result<Explored, String> {
+    let store = Store::new(layout, program.clone(), settings.adjust.clone());
+    let (trace, last) = store.record().map_err(|error| format!("{program}: {error}"))?;
+    let from = if settings.program.is_some() { 0 } else { last };
+    let certificate = explore_points(&store, &trace, &settings.model, from..=trace.len());
+    let first = certificate.violations.first();
+    let explanation = first
+        .map(|violation| explain(&store, &trace, &settings.model, &violation.path))
+        .transpose()?;
+    Ok(Explored { layout, program: program.clone(), certificate, explanation })
+}
+
+/// Goes one way to a crash of a program again; `None` if nothing is wrong there.
+///
+/// # Errors
+/// If the path leads nowhere in this program.
+pub fn repeat(
+    settings: &Settings,
+    layout: Layout,
+    program: &Program,
+    path: &Path,
+) -> Result<Option<Explanation>, String> {
+    let store = Store::new(layout, program.clone(), settings.adjust.clone());
+    let (trace, _) = store.record()?;
+    if is_kept(&store, &trace, &settings.model, path)? {
+        return Ok(None);
+    }
+    explain(&store, &trace, &settings.model, path).map(Some)
+}

@@ -1,0 +1,16 @@
+//! The crash lab for Keelstone itself: short programs, every crash of each, and the promise as the judge.
+//!
+//! Called by `keel crash` and by tests; calls the engine over the disks of `keelstone::vfs::crash`, which explores.
+//!
+//! ```text
+//!   program   words over two keys         store   a store as a system of the lab
+//!   lab       many programs, all cores
+//! ```
+
+pub mod lab;
+pub mod program;
+pub mod store;
+
+pub use lab::{Explored, Settings, run};
+pub use program::{Program, Word};
+pub use store::{Adjust, Store};

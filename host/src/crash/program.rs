@@ -1,0 +1,185 @@
+//! The programs that the crash lab runs: short lists of words over two keys, and what each of them does to a store.
+//!
+//! Called by the lab and the command line. Promise: a program as text is read back; the words of a layout, in order, give
+//! every program of a length once.
+
+use std::fmt;
+use std::str::FromStr;
+
+use keelstone::{Batch, Layout};
+
+/// The two keys.
+pub const KEYS: [&str; 2] = ["a", "b"];
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Puts key `0` or `1`, buffered.
+    Put(usize),
+    /// The same, durable.
+    Durable(usize),
+    /// Puts a value that fills a log.
+    Big(usize),
+    /// Deletes a key, buffered.
+    Delete(usize),
+    /// Puts the first key and deletes the second, buffered, in one batch.
+    Batch,
+    /// Deletes both keys as a range, buffered; ordered layout only.
+    Range,
+    /// Makes everything durable.
+    Sync,
+    /// One bounded step of due work.
+    Work,
+    /// Does all the work there is.
+    Compact,
+    /// Closes the store and opens it.
+    Reopen,
+    /// Drops the store as a killed process does, and opens it.
+    Kill,
+}
+
+impl Word {
+    /// The alphabet of a layout.
+    #[must_use]
+    pub fn alphabet(layout: Layout) -> Vec<Self> {
+        let mut words = vec![
+            Self::Put(0),
+            Self::Put(1),
+            Self::Durable(0),
+            Self::Durable(1),
+            Self::Big(0),
+            Self::Delete(0),
+            Self::Delete(1),
+            Self::Batch,
+        ];
+        if layout == Layout::Ordered {
+            words.push(Self::Range);
+        }
+        words.extend([Self::Sync, Self::Work, Self::Compact, Self::Reopen, Self::Kill]);
+        words
+    }
+
+    /// What it writes as the `n`-th operation, and whether that is durable.
+    #[must_use]
+    pub fn batch(self, n: usize) -> Option<(Batch, bool)> {
+        let value = format!("{}", n + 1);
+        let mut batch = Batch::new();
+        match self {
+            Self::Put(key) | Self::Durable(key) => batch.put(KEYS[key], value),
+            Self::Big(key) => batch.put(KEYS[key], value.repeat(BIG_BYTES)),
+            Self::Delete(key) => batch.delete(KEYS[key]),
+            Self::Batch => batch.put(KEYS[0], value).delete(KEYS[1]),
+            Self::Range => batch.delete_range(KEYS[0], "c"),
+            _ => return None,
+        };
+        Some((batch, matches!(self, Self::Durable(_))))
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Put(_) => "put",
+            Self::Durable(_) => "durable",
+            Self::Big(_) => "big",
+            Self::Delete(_) => "delete",
+            Self::Batch => "batch",
+            Self::Range => "range",
+            Self::Sync => "sync",
+            Self::Work => "work",
+            Self::Compact => "compact",
+            Self::Reopen => "reopen",
+            Self::Kill => "kill",
+        }
+    }
+}
+
+/// How long a big value is: with it a tiny log is full.
+const BIG_BYTES: usize = 120;
+
+/// A list of words. As text they have commas between them, `-` if there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The words.
+    pub words: Vec<Word>,
+}
+
+impl Program {
+    /// All programs of so many words.
+    #[must_use]
+    pub fn all(layout: Layout, len: usize) -> Vec<Self> {
+        let alphabet = Word::alphabet(layout);
+        let mut programs = vec![Self::default()];
+        for _ in 0..len {
+            let longer = |program: &Self| {
+                let with =
+                    |word: &Word| Self { words: [program.words.as_slice(), &[*word]].concat() };
+                alphabet.iter().map(with).collect::<Vec<_>>()
+            };
+            programs = programs.iter().flat_map(longer).collect();
+        }
+        programs
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Put(key) | Self::Durable(key) | Self::Big(key) | Self::Delete(key) => {
+                write!(f, "{}:{}", self.name(), KEYS[*key])
+            }
+            _ => f.write_str(self.name()),
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self.words.iter().map(Word::to_string).collect();
+        if words.is_empty() { f.write_str("-") } else { f.write_str(&words.join(",")) }
+    }
+}
+
+impl FromStr for Word {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let both = Self::alphabet(Layout::Ordered).into_iter().chain([Self::Big(1)]);
+        let mut known = both.filter(|word| word.to_string() == text);
+        known.next().ok_or_else(|| format!("no such operation: {text}"))
+    }
+}
+
+impl FromStr for Program {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Ok(Self::default());
+        }
+        let words = text.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { words })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keelstone::Layout;
+
+    use super::{Program, Word};
+
+    #[test]
+    fn programs_are_read_back() {
+        for layout in [Layout::Hash, Layout::Ordered] {
+            for len in 0..3 {
+                let programs = Program::all(layout, len);
+                let words = Word::alphabet(layout).len();
+                assert_eq!(programs.len(), words.pow(u32::try_from(len).unwrap_or(0)));
+                for program in programs {
+                    assert_eq!(program.to_string().parse(), Ok(program));
+                }
+            }
+        }
+        for text in ["", "put", "put:c", "put:a,", "Sync"] {
+            assert!(text.parse::<Program>().is_err(), "{text}");
+        }
+    }
+}

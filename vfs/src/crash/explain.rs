@@ -1,0 +1,154 @@
+//! A failure made small: the few effects that matter, in words, and the sync whose absence let them happen.
+//!
+//! Called with a violation that was found; calls the explorer's way to one state. One decision after the other is taken
+//! back to what is simplest, write missing or write there, as long as something is still wrong. Then a sync is put in at
+//! each place, and the first one that mends the point is named.
+
+use super::System;
+use super::explore::{explore_points, walk_path};
+use super::model::Model;
+use super::path::Path;
+use crate::{Image, Trace};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Why a system did not keep its promise.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The smallest way to a failure.
+    pub path: Path,
+    /// What is wrong.
+    pub message: String,
+    /// The step of the recording after which the machine crashed, and the one that never came.
+    pub between: (String, String),
+    /// What the crash left, in words.
+    pub effects: Vec<String>,
+    /// The sync that was missing, if one alone would have helped.
+    pub barrier: Option<String>,
+    /// What recovery found.
+    pub found: Image,
+}
+
+/// Whether nothing is wrong at the end of a path.
+///
+/// # Errors
+/// If the path leads nowhere in this recording.
+pub fn is_kept<S: System>(
+    system: &S,
+    trace: &Trace,
+    model: &Model,
+    path: &Path,
+) -> Result<bool, String> {
+    Ok(walk_path(system, trace, model, path)?.message().is_none())
+}
+
+/// Explains a violation.
+///
+/// # Errors
+/// If the path leads nowhere in this recording, or to nothing wrong.
+pub fn explain<S: System>(
+    system: &S,
+    trace: &Trace,
+    model: &Model,
+    path: &Path,
+) -> Result<Explanation, String> {
+    let walked = walk_path(system, trace, model, path)?;
+    let message = walked.message().ok_or_else(|| format!("nothing is wrong at {path}"))?;
+    let mut best =
+        Small { path: path.clone(), message, effects: walked.words, found: walked.found.cached() };
+    // Why two ways: what survived explains some failures, what was lost explains others.
+    for plain in [1, 0] {
+        let small = shrink(system, trace, model, path, plain);
+        if let Some(small) = small.filter(|small| small.odd() < best.odd()) {
+            best = small;
+        }
+    }
+    let first = path.places.first().map_or(0, |place| place.op);
+    let line = |op: usize| trace.line(op).unwrap_or_else(|| String::from("the end"));
+    let before = if first == 0 { String::from("the start") } else { line(first - 1) };
+    let barrier = barrier(system, trace, model, first);
+    let Small { path, message, effects, found } = best;
+    Ok(Explanation { path, message, between: (before, line(first)), effects, barrier, found })
+}
+
+/// A failure on its way to become smaller.
+struct Small {
+    path: Path,
+    message: String,
+    effects: Vec<String>,
+    found: Image,
+}
+
+impl Small {
+    /// How many effects are neither nothing nor a whole write.
+    fn odd(&self) -> (usize, usize) {
+        let whole = |line: &&String| line.ends_with(" there") || line.ends_with(" missing");
+        let whole = self.effects.iter().filter(whole).count();
+        (self.effects.len() - whole, self.effects.len())
+    }
+}
+
+/// Takes decisions of the last crash back to `plain`, one by one, as long as something is wrong.
+fn shrink<S: System>(
+    system: &S,
+    trace: &Trace,
+    model: &Model,
+    path: &Path,
+    plain: u32,
+) -> Option<Small> {
+    let mut small: Option<Small> = None;
+    let mut path = path.clone();
+    let mut at = 0;
+    loop {
+        let choices = path.places.last()?.choices.clone()?;
+        if at >= choices.len() {
+            return small;
+        }
+        for value in [plain, 1 - plain] {
+            if choices.value(at) == value {
+                break;
+            }
+            let mut trial = path.clone();
+            trial.places.last_mut()?.choices = Some(choices.with(at, value));
+            let Ok(walked) = walk_path(system, trace, model, &trial) else { continue };
+            if let Some(message) = walked.message() {
+                trial.places.last_mut()?.choices = walked.choices.clone();
+                let found = walked.found.cached();
+                small = Some(Small { path: trial.clone(), message, effects: walked.words, found });
+                path = trial;
+                break;
+            }
+        }
+        at += 1;
+    }
+}
+
+/// The first sync that would have helped at the point after `op` steps.
+fn barrier<S: System>(system: &S, trace: &Trace, model: &Model, op: usize) -> Option<String> {
+    let quick = Model { kills: false, ..model.clone() };
+    for at in (0..=op).rev() {
+        for (what, with_sync) in trace.with_syncs(at) {
+            let point = op + 1;
+            let certificate = explore_points(system, &with_sync, &quick, point..=point);
+            if certificate.violations.is_empty() {
+                let after = if at == 0 { None } else { trace.line(at - 1) };
+                let after = after.unwrap_or_else(|| String::from("the start"));
+                return Some(format!("`{what}` after `{after}`"));
+            }
+        }
+    }
+    None
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.message)?;
+        writeln!(f, "  crash between `{}` and `{}`", self.between.0, self.between.1)?;
+        self.effects.iter().try_for_each(|effect| writeln!(f, "  {effect}"))?;
+        let barrier = self.barrier.as_deref().unwrap_or("no single sync");
+        writeln!(f, "  would have helped: {barrier}")?;
+        write!(f, "  repeat: {}", self.path)
+    }
+}

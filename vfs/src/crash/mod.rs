@@ -1,0 +1,149 @@
+//! The crash lab: every state that a power cut can leave of a recorded run, recovered and judged.
+//!
+//! Called by tests and by the command line; anything that writes through a [`Vfs`] can be a [`System`]. A run is recorded
+//! once, on a [`FaultDisk`]. At each of its steps the lab lets recovery run on a disk that decides what the crash left
+//! only when recovery looks at it, and goes on until everything that can be seen was seen.
+//!
+//! ```text
+//!   mod           the door: systems, crashes, exploring     explore     points, runs, second lives
+//!   model         what is thought to happen                 wreck       the disk that is still open
+//!   choices       one sequence decides it all               found       one file of it
+//!   path          the way to a state, as text               ranges      sets of positions
+//!   certificate   what was tried and found                  explain     a failure made small, in words
+//! ```
+//!
+//! ```
+//! use keelstone_vfs::crash::{Crash, Life, Model, System, explore};
+//! use keelstone_vfs::{Access, FaultDisk, SyncMode, Vfs};
+//! use std::sync::Arc;
+//!
+//! struct Counter; // One byte in a file, counted up in place.
+//!
+//! impl System for Counter {
+//!     type Seen = u8;
+//!     fn recover(&self, disk: Arc<dyn Vfs>, _: &Life) -> Result<u8, String> {
+//!         let mut byte = [0];
+//!         let Ok(file) = disk.open("counter", Access::Read) else { return Ok(0) };
+//!         file.read_at(&mut byte, 0).map_err(|error| error.to_string())?;
+//!         Ok(byte[0])
+//!     }
+//!     fn judge(&self, seen: &u8, crash: &Crash<'_, u8>) -> Result<(), String> {
+//!         let acknowledged = crash.marks.last().map_or(0, |mark| *mark as u8);
+//!         let next = acknowledged + 1;
+//!         (acknowledged..=next).contains(seen).then_some(()).ok_or(format!("{seen}"))
+//!     }
+//! }
+//!
+//! let disk = FaultDisk::recording();
+//! let file = disk.create("counter")?;
+//! file.set_len(1)?; // Without this, the byte could be garbage: the file would grow before it is written.
+//! file.sync(SyncMode::All)?;
+//! disk.sync_dir("")?;
+//! for n in 1..4 {
+//!     file.write_at(&[n], 0)?;
+//!     file.sync(SyncMode::All)?;
+//!     disk.mark(n.into());
+//! }
+//! let certificate = explore(&Counter, &disk.trace(), &Model::FULL);
+//! assert!(certificate.violations.is_empty() && certificate.is_exhaustive(), "{certificate}");
+//! # Ok::<(), keelstone_vfs::Error>(())
+//! ```
+//!
+//! Promise: complete within the [`Model`], or the [`Certificate`] says what was left out; the same input gives the same
+//! certificate. Never: threads, clocks, the operating system.
+
+mod certificate;
+mod choices;
+mod explain;
+mod explore;
+mod found;
+mod model;
+mod path;
+mod ranges;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails")]
+#[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+mod tests;
+mod words;
+mod wreck;
+
+pub use certificate::{Certificate, Point, Violation};
+pub use choices::Choices;
+pub use explain::{Explanation, explain, is_kept};
+pub use explore::{explore, explore_points};
+pub use model::{Model, Unit};
+pub use path::Path;
+
+use crate::{FaultDisk, Vfs};
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt::Debug;
+
+/// Something that keeps a promise across crashes.
+pub trait System {
+    /// What recovery shows: all that the promise is about. Equal things are judged once.
+    type Seen: Clone + Ord + Debug;
+
+    /// Opens what a crash left, reads everything that can be read, and uses it. An error is a violation. It must do the
+    /// same on the same disk, and use no other thread.
+    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<Self::Seen, String>;
+
+    /// Whether that is allowed after this crash.
+    fn judge(&self, seen: &Self::Seen, crash: &Crash<'_, Self::Seen>) -> Result<(), String>;
+}
+
+/// A life of a system, from one crash to the next.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// How many crashes there were: 1 or more.
+    pub crashes: u8,
+    disk: Option<FaultDisk>,
+}
+
+impl Life {
+    /// Notes that something was begun or acknowledged. The judge of a later crash is told.
+    pub fn mark(&self, mark: u64) {
+        if let Some(disk) = &self.disk {
+            disk.mark(mark);
+        }
+    }
+}
+
+/// The crash after which a system is judged.
+#[derive(Debug)]
+pub struct Crash<'a, Seen> {
+    /// Whether power was cut; if not, the process was killed and the disk lost nothing.
+    pub power: bool,
+    /// The marks of the recording before the first crash.
+    pub marks: &'a [u64],
+    /// If this is the second crash: what there was between the two.
+    pub second: Option<Second<'a, Seen>>,
+}
+
+/// What was between the first and the second crash.
+#[derive(Debug)]
+pub struct Second<'a, Seen> {
+    /// Whether the first crash was a power cut.
+    pub first_power: bool,
+    /// What the first recovery shows when it is not crashed.
+    pub seen: &'a Seen,
+    /// The marks of the second life before the second crash.
+    pub marks: &'a [u64],
+}
+
+// Why by hand: a derived copy would ask what is seen to be one.
+impl<Seen> Clone for Crash<'_, Seen> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Seen> Copy for Crash<'_, Seen> {}
+
+impl<Seen> Clone for Second<'_, Seen> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Seen> Copy for Second<'_, Seen> {}

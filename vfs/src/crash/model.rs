@@ -1,0 +1,87 @@
+//! What power cuts are thought to do: the unit in which writes are torn, what stands where bytes are missing, and how
+//! much of it is tried.
+//!
+//! Read by the wreck and the explorer, printed in every certificate.
+
+use core::fmt;
+
+/// In which pieces a write reaches the medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Each byte by itself, in any version since the last sync: all that the fault disk can leave, for tiny programs.
+    Byte,
+    /// Each write is there, missing, or torn once: a prefix, a suffix, all but one byte, one byte alone, or the file ends
+    /// within it. Writes are independent of each other.
+    Write,
+    /// Each write is there, missing, or torn in its middle.
+    Half,
+}
+
+/// What a run of the crash lab tries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// The unit.
+    pub unit: Unit,
+    /// The unit of second crashes.
+    pub second_unit: Unit,
+    /// Where a file has grown and the bytes are missing, they can be zeros, garbage (0xa5), or stale bytes of another
+    /// file; otherwise zeros.
+    pub garbage: bool,
+    /// Whether the sync of a directory has an effect.
+    pub dir_sync: bool,
+    /// How often the machine crashes: 1, or 2 for crashes of the recovery and the first use too.
+    pub depth: u8,
+    /// Whether processes are killed too, and then power is cut during recovery from the cache.
+    pub kills: bool,
+    /// About so many states are tried at one point. Where there are more, only so many writes are torn at once that it
+    /// holds, the others being there or missing; or, if there are too many writes even for that, of each file the first
+    /// so many are there, and one write in all deviates.
+    pub point_states_max: u64,
+    /// More runs than this are not made at one point of a second life; those that come first are.
+    pub second_runs_max: u64,
+}
+
+impl Model {
+    /// Writes torn at any byte, zeros, garbage and stale bytes, two crashes, kills.
+    pub const FULL: Self = Self {
+        unit: Unit::Write,
+        second_unit: Unit::Write,
+        garbage: true,
+        dir_sync: true,
+        depth: 2,
+        kills: true,
+        point_states_max: 20_000,
+        second_runs_max: u64::MAX,
+    };
+
+    /// The same, but second crashes tear writes in their middle only: so many fewer that longer programs can be tried.
+    pub const HALF: Self = Self { second_unit: Unit::Half, ..Self::FULL };
+
+    /// Each byte by itself, one crash: what is compared with all states of the fault disk.
+    pub const BYTES: Self =
+        Self { unit: Unit::Byte, garbage: false, depth: 1, kills: false, ..Self::FULL };
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Byte => "byte",
+            Self::Write => "write (there, missing, prefix, suffix, one byte missing, one byte alone, cut length)",
+            Self::Half => "write (there, missing, torn in the middle)",
+        })
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fill = if self.garbage { "zero, garbage, stale" } else { "zero" };
+        let dir = if self.dir_sync { "honest" } else { "without effect" };
+        let kills = if self.kills { "yes" } else { "no" };
+        let (unit, second) = (self.unit, self.second_unit);
+        write!(f, "unit={unit} ")?;
+        if self.depth > 1 && second != unit {
+            write!(f, "second_unit={second} ")?;
+        }
+        write!(f, "fill={fill} dir_sync={dir} kills={kills} depth={}", self.depth)
+    }
+}

@@ -1,0 +1,371 @@
+//! The lab beside all states of the fault disk, with toy systems, and with systems that have a mistake.
+
+use super::wreck::{Site, WreckDisk};
+use super::{Choices, Crash, Life, Model, System, Unit, explain, explore};
+use crate::contract::run;
+use crate::{Access, FaultDisk, Image, MemoryDisk, SyncMode, Vfs};
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Looks at a disk in some order and tells what it saw.
+struct Looker {
+    /// How it looks: whether the names first, how many bytes at once, whether it stops at a zero.
+    names: bool,
+    chunk: usize,
+    stops: bool,
+    seen: crate::lock::Mutex<BTreeSet<String>>,
+}
+
+impl Looker {
+    fn new(seed: u64) -> Self {
+        let chunk = [1, 2, 64][(seed % 3) as usize];
+        let seen = crate::lock::Mutex::default();
+        Self { names: seed.is_multiple_of(2), chunk, stops: seed % 5 < 2, seen }
+    }
+
+    fn look(&self, disk: &dyn Vfs) -> String {
+        let names = if self.names { disk.list("").unwrap() } else { names() };
+        let mut text = String::new();
+        for name in &names {
+            let Ok(file) = disk.open(name, Access::Read) else { continue };
+            text.push_str(&format!(" {name}="));
+            let mut at = 0;
+            let mut buf = Vec::from([0; 64]);
+            loop {
+                let n = file.read_at(&mut buf[..self.chunk], at).unwrap();
+                text.extend(buf[..n].iter().map(|byte| format!("{byte:02x}")));
+                at += n as u64;
+                if n < self.chunk || (self.stops && buf[0] == 0) {
+                    break;
+                }
+            }
+        }
+        text
+    }
+}
+
+impl System for Looker {
+    type Seen = String;
+
+    fn recover(&self, disk: Arc<dyn Vfs>, _: &Life) -> Result<String, String> {
+        let seen = self.look(&*disk);
+        self.seen.lock().insert(seen.clone());
+        Ok(seen)
+    }
+
+    fn judge(&self, _: &String, _: &Crash<'_, String>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn names() -> Vec<String> {
+    ["a", "b", "c"].map(String::from).to_vec()
+}
+
+/// A number from a seed, below a bound.
+fn roll(seed: &mut u64, bound: u64) -> u64 {
+    *seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+    (*seed >> 33) % bound
+}
+
+/// A short program on a disk; with few open bytes, so that all states can be listed. `wide`: the bytes of a write.
+fn program(disk: &FaultDisk, seed: &mut u64, wide: u64) {
+    for n in 0..3 + roll(seed, 5) {
+        let name = &names()[roll(seed, 3) as usize];
+        let other = &names()[roll(seed, 3) as usize];
+        // Why the results do not matter: a file that is not there is not written, and so on.
+        let file = disk.open(name, Access::Write).or_else(|_| disk.create(name)).unwrap();
+        let byte = 1 + n as u8;
+        let _any = match roll(seed, 9) {
+            0..=3 => {
+                let len = file.len().unwrap();
+                let at = roll(seed, len + 2);
+                file.write_at(&[byte, byte + 16, byte + 32][..(1 + roll(seed, wide)) as usize], at)
+            }
+            4 => file.sync(SyncMode::All),
+            5 => file.sync(SyncMode::Data),
+            6 => disk.sync_dir(""),
+            7 => file.set_len(roll(seed, 4)),
+            _ if name != other => disk.rename(name, other),
+            _ => disk.remove(name),
+        };
+    }
+}
+
+/// What a look shows after each crash at the end of a program, by the lab.
+fn explored(looker: &Looker, disk: &FaultDisk, model: &Model) -> BTreeSet<String> {
+    looker.seen.lock().clear();
+    let certificate = explore(looker, &disk.trace(), model);
+    assert!(certificate.is_exhaustive(), "{certificate}");
+    // Why: the points before the last are looked at too; only what the last leaves is compared.
+    let site = Arc::new(Site::new(disk.left(), model, None));
+    let mut choices = Choices::new();
+    let mut seen = BTreeSet::new();
+    loop {
+        let wreck = WreckDisk::new(&site, choices, false);
+        seen.insert(looker.look(&wreck));
+        choices = wreck.choices();
+        if !choices.advance() {
+            return seen;
+        }
+    }
+}
+
+/// The same by listing all states.
+fn listed(looker: &Looker, disk: &FaultDisk) -> BTreeSet<String> {
+    let states = disk.all_states().unwrap().power_cut;
+    states.iter().map(|image| looker.look(&MemoryDisk::from_image(image))).collect()
+}
+
+// At most some 24 open bytes and 4 names, in every way to look.
+#[test]
+fn byte_by_byte_the_lab_reaches_what_listing_all_states_reaches() {
+    let (mut compared, mut most) = (0, 0);
+    for first in 0..400 {
+        let mut seed = first;
+        let disk = FaultDisk::recording();
+        program(&disk, &mut seed, 2);
+        let looker = Looker::new(first);
+        let listed = listed(&looker, &disk);
+        assert!(explored(&looker, &disk, &Model::BYTES) == listed, "seed {first}\n{disk:?}");
+        (compared, most) = (compared + 1, most.max(listed.len()));
+    }
+    assert!(compared == 400 && most > 100, "{compared} programs, at most {most} outcomes");
+}
+
+// Steps add states; a point that leaves out what was tried one step earlier must lose nothing of it.
+#[test]
+fn leaving_out_what_was_tried_loses_nothing() {
+    for first in (0..150).chain([277]) {
+        let mut seed = first;
+        let disk = FaultDisk::recording();
+        program(&disk, &mut seed, 3);
+        let trace = disk.trace();
+        for model in [Model::BYTES, Model { garbage: false, kills: false, depth: 1, ..Model::FULL }]
+        {
+            let looker = Looker::new(first);
+            explore(&looker, &trace, &model);
+            let by_steps = looker.seen.lock().clone();
+            looker.seen.lock().clear();
+            for op in 0..=trace.len() {
+                super::explore_points(&looker, &trace, &model, op..=op);
+            }
+            let by_points = looker.seen.lock().clone();
+            let lost: Vec<_> = by_points.difference(&by_steps).take(3).collect();
+            assert!(lost.is_empty(), "seed {first} {model}: {lost:?}\n{trace}");
+            assert_eq!(by_points.len(), by_steps.len(), "seed {first} {model}\n{trace}");
+        }
+    }
+}
+
+#[test]
+fn write_by_write_single_bytes_reach_the_same() {
+    for first in 0..400 {
+        let mut seed = first;
+        let disk = FaultDisk::recording();
+        program(&disk, &mut seed, 1);
+        let looker = Looker::new(first);
+        let model = Model { unit: Unit::Write, ..Model::BYTES };
+        assert_eq!(
+            explored(&looker, &disk, &model),
+            listed(&looker, &disk),
+            "seed {first}\n{disk:?}"
+        );
+    }
+}
+
+// And of longer writes only what listing reaches.
+#[test]
+fn write_by_write_nothing_is_invented() {
+    for first in 0..120 {
+        let mut seed = first;
+        let disk = FaultDisk::recording();
+        program(&disk, &mut seed, 3);
+        let looker = Looker::new(first);
+        let model = Model { unit: Unit::Write, ..Model::BYTES };
+        let written = explored(&looker, &disk, &model);
+        let listed = listed(&looker, &disk);
+        assert!(written.is_subset(&listed), "seed {first}\n{disk:?}");
+    }
+}
+
+#[test]
+fn a_wreck_with_nothing_open_keeps_the_contract() {
+    run(&|| {
+        let site = Site::new(FaultDisk::new().left(), &Model::FULL, None);
+        Arc::new(WreckDisk::new(&Arc::new(site), Choices::new(), false))
+    });
+}
+
+/// Appends numbers to a log and repeats the last one; with a mistake or without.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    /// Says that a number is durable before it is.
+    unsynced: bool,
+    /// Does not sync the directory.
+    nameless: bool,
+    /// Believes a record without its last byte.
+    unchecked: bool,
+    /// Does not sync what it found before it goes on.
+    unsettled: bool,
+}
+
+const LOG: &str = "log";
+
+impl Tally {
+    /// A record: twice the number, and its sum.
+    fn record(n: u8) -> [u8; 3] {
+        [n, n, n ^ 0x5a]
+    }
+
+    fn write(self, disk: &FaultDisk) {
+        let file = disk.create(LOG).unwrap();
+        if !self.nameless {
+            disk.sync_dir("").unwrap();
+        }
+        for n in 1..4u8 {
+            disk.mark(u64::from(n) << 8);
+            file.write_at(&Self::record(n), u64::from(n - 1) * 3).unwrap();
+            if !self.unsynced {
+                file.sync(SyncMode::All).unwrap();
+            }
+            disk.mark(u64::from(n));
+        }
+    }
+
+    fn read(self, disk: &dyn Vfs) -> Result<u8, String> {
+        let mut last = 0;
+        if !disk.list("").map_err(|error| error.to_string())?.contains(&LOG.to_string()) {
+            return Ok(0);
+        }
+        let access = if self.unsettled { Access::Read } else { Access::Write };
+        let file = disk.open(LOG, access).map_err(|error| error.to_string())?;
+        let mut record = [0; 3];
+        while file.read_at(&mut record, u64::from(last) * 3).map_err(|error| error.to_string())?
+            == 3
+        {
+            let sound = record == Self::record(last + 1);
+            let believed = self.unchecked && record[0] != 0;
+            if !sound && !believed {
+                break;
+            }
+            last = if believed { record[0] } else { last + 1 };
+        }
+        if !self.unsettled {
+            file.sync(SyncMode::All).map_err(|error| error.to_string())?;
+            disk.sync_dir("").map_err(|error| error.to_string())?;
+        }
+        Ok(last)
+    }
+
+    fn check(self, model: &Model) -> super::Certificate {
+        let disk = FaultDisk::recording();
+        self.write(&disk);
+        explore(&self, &disk.trace(), model)
+    }
+}
+
+impl System for Tally {
+    type Seen = u8;
+
+    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<u8, String> {
+        let seen = self.read(&*disk)?;
+        life.mark(u64::from(seen));
+        Ok(seen)
+    }
+
+    fn judge(&self, seen: &u8, crash: &Crash<'_, u8>) -> Result<(), String> {
+        let number = |mark: &u64| if *mark > 0xff { (mark >> 8) as u8 } else { *mark as u8 };
+        let most = crash.marks.last().map_or(0, number);
+        let acked = |mark: &&u64| **mark <= 0xff;
+        let least = crash.marks.iter().rev().find(acked).map_or(0, number);
+        let (least, most) = match crash.second {
+            // What the first recovery has shown is decided.
+            Some(second) if !second.marks.is_empty() => (*second.seen, *second.seen),
+            _ => (least, most),
+        };
+        let least = if crash.power || crash.second.is_some() {
+            least
+        } else {
+            least.max(most.saturating_sub(1))
+        };
+        if (least..=most).contains(seen) {
+            Ok(())
+        } else {
+            Err(format!("{seen} is not in {least}..={most}"))
+        }
+    }
+}
+
+#[test]
+fn a_system_without_a_mistake_passes() {
+    let certificate = Tally::default().check(&Model::FULL);
+    assert!(certificate.violations.is_empty(), "{certificate}\n{:?}", certificate.violations);
+    assert!(
+        certificate.is_exhaustive() && certificate.second > 0 && certificate.kills > 0,
+        "{certificate}"
+    );
+    assert_eq!(certificate, Tally::default().check(&Model::FULL), "the same input gives the same");
+}
+
+#[test]
+fn each_mistake_is_found_and_explained() {
+    let sound = Tally::default();
+    let mistakes = [
+        (Tally { unsynced: true, ..sound }, "sync log"),
+        (Tally { nameless: true, ..sound }, "sync_dir ."),
+        (Tally { unchecked: true, ..sound }, ""),
+        (Tally { unsettled: true, ..sound }, ""),
+    ];
+    for (tally, barrier) in mistakes {
+        let certificate = tally.check(&Model::FULL);
+        let violation = certificate.violations.first().expect("the mistake is found");
+        let disk = FaultDisk::recording();
+        tally.write(&disk);
+        let told = explain(&tally, &disk.trace(), &Model::FULL, &violation.path).unwrap();
+        let again = explain(&tally, &disk.trace(), &Model::FULL, &told.path).unwrap();
+        assert_eq!(again.message, told.message, "{told}");
+        assert!(told.barrier.unwrap_or_default().contains(barrier), "{barrier}");
+    }
+}
+
+// What a power cut after a kill leaves is only seen by who tries it.
+#[test]
+fn killed_then_cut_is_a_crash_of_its_own() {
+    let tally = Tally { unsettled: true, ..Tally::default() };
+    let alone = tally.check(&Model { kills: false, ..Model::FULL });
+    assert!(alone.violations.is_empty(), "{:?}", alone.violations);
+    assert!(!tally.check(&Model::FULL).violations.is_empty());
+}
+
+#[test]
+fn a_directory_whose_sync_has_no_effect_is_noticed() {
+    let certificate = Tally::default().check(&Model { dir_sync: false, ..Model::FULL });
+    assert!(!certificate.violations.is_empty());
+}
+
+#[test]
+fn too_many_writes_are_bounded_and_it_is_said() {
+    let disk = FaultDisk::recording();
+    let file = disk.create("a").unwrap();
+    disk.sync_dir("").unwrap();
+    file.set_len(120).unwrap();
+    file.sync(SyncMode::All).unwrap();
+    for n in 0..12 {
+        file.write_at(&[7; 10], n * 10).unwrap();
+    }
+    let looker = Looker::new(2);
+    let certificate =
+        explore(&looker, &disk.trace(), &Model { depth: 1, kills: false, ..Model::FULL });
+    assert!(!certificate.is_exhaustive(), "{certificate}");
+    let (mut none, mut all) = (Image::new(), Image::new());
+    none.insert("a".into(), [0; 120].to_vec());
+    all.insert("a".into(), [7; 120].to_vec());
+    for image in [none, all] {
+        let extreme = looker.look(&MemoryDisk::from_image(&image));
+        assert!(looker.seen.lock().contains(&extreme));
+    }
+}
