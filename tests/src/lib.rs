@@ -20,6 +20,7 @@ pub mod merge_tales;
 pub mod mirror;
 pub mod model;
 pub mod op;
+pub mod redb;
 pub mod rng;
 pub mod schedule;
 pub mod script;

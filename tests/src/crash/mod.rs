@@ -24,6 +24,7 @@ mod run;
 pub use driver::{Driver, Recording};
 pub use explore::{Budget, Counts, explore};
 pub use faults::{FaultCounts, fail_every_operation, fail_every_sync};
+pub use fingerprint::fingerprint;
 pub use history::{Crash, History, Window};
 pub use oracle::{Case, Depth, Oracle};
 pub use run::{
