@@ -227,6 +227,9 @@ pub(super) struct Crash {
     /// Tear writes at every byte in second crashes too, not only in their middle
     #[arg(long)]
     pub(super) full: bool,
+    /// Where a crash leaves more states than about so many, fewer writes are torn at once
+    #[arg(long, value_name = "N", default_value = "20000", value_parser = above_zero)]
+    pub(super) states: u64,
     /// Go one way to a crash again, as printed; with --program and --layout
     #[arg(long, value_name = "PATH", requires = "program")]
     pub(super) repeat: Option<String>,

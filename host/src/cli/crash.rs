@@ -55,7 +55,7 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
     let words = usize::try_from(args.words).ok().filter(|words| *words <= 4);
     let words = words.ok_or_else(|| Failure::Usage("--words: at most 4".into()))?;
     let model = if args.full { Model::FULL } else { Model::HALF };
-    let model = Model { depth: args.depth, ..model };
+    let model = Model { depth: args.depth, point_states_max: args.states, ..model };
     Ok(Settings { layouts, words, program, model, adjust: std::sync::Arc::new(|_| {}) })
 }
 

@@ -14,6 +14,7 @@ const LAYOUT: &str = "ordered";
 mod answers;
 mod bad_input;
 mod care;
+mod crash;
 mod damage;
 mod durable;
 mod import;

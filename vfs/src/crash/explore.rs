@@ -119,8 +119,11 @@ impl<'a, S: System> Explorer<'a, S> {
             }
             here.point.outcomes = here.seen.len();
             here.point.violated = here.violation.is_some();
-            self.certificate.points.push(here.point);
+            self.certificate.points.push(here.point.clone());
             self.certificate.violations.extend(here.violation);
+            if here.point.violated && !self.model.go_on {
+                return;
+            }
             last = Some((left, here.seen));
         }
     }
@@ -199,7 +202,7 @@ impl<'a, S: System> Explorer<'a, S> {
                     self.seen(here, seen, place, &disk);
                 }
             }
-            if !choices.advance() {
+            if !choices.advance() || (here.violation.is_some() && !self.model.go_on) {
                 return;
             }
         }

@@ -37,6 +37,8 @@ pub struct Model {
     /// holds, the others being there or missing; or, if there are too many writes even for that, of each file the first
     /// so many are there, and one write in all deviates.
     pub point_states_max: u64,
+    /// Whether the points behind the first violation are tried too.
+    pub go_on: bool,
     /// More runs than this are not made at one point of a second life; those that come first are.
     pub second_runs_max: u64,
 }
@@ -51,6 +53,7 @@ impl Model {
         depth: 2,
         kills: true,
         point_states_max: 20_000,
+        go_on: false,
         second_runs_max: u64::MAX,
     };
 

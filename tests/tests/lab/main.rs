@@ -1,0 +1,37 @@
+//! The crash lab on Keelstone itself: all short programs, mistakes that are switched on, syncs that are taken away.
+//!
+//! `keel crash` does the same from outside, and longer. Everything here gives the same result on every machine.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that fails, and says what it tried"
+)]
+
+mod bugs;
+mod programs;
+mod syncs;
+
+use std::sync::Arc;
+
+use keelstone::vfs::crash::Model;
+use keelstone::{Layout, Options};
+use keelstone_host::crash::{Program, Settings};
+
+/// Both layouts, the engine as it is.
+fn settings(words: usize, model: Model) -> Settings {
+    let layouts = vec![Layout::Hash, Layout::Ordered];
+    Settings { layouts, words, program: None, model, adjust: Arc::new(|_| {}) }
+}
+
+/// One program of one layout, from its beginning on, with changed options.
+fn only(
+    layout: Layout,
+    program: &str,
+    model: Model,
+    adjust: impl Fn(&mut Options) + Send + Sync + 'static,
+) -> Settings {
+    let program: Program = program.parse().unwrap();
+    let adjust = Arc::new(adjust);
+    Settings { layouts: vec![layout], words: 0, program: Some(program), model, adjust }
+}

@@ -1,0 +1,45 @@
+//! All programs of up to two operations keep the promise.
+
+use std::time::Instant;
+
+use keelstone::vfs::crash::{Certificate, Model};
+use keelstone_host::crash::run;
+
+use crate::settings;
+
+fn explore(words: usize, model: Model) -> Certificate {
+    let begun = Instant::now();
+    let explored = run(&settings(words, model)).unwrap_or_else(|error| panic!("{error}"));
+    let broken =
+        explored.iter().find_map(|e| Some((&e.program, e.layout, e.explanation.as_ref()?)));
+    if let Some((program, layout, explanation)) = broken {
+        panic!("{program} {layout:?}: {explanation}");
+    }
+    let mut all = Certificate::default();
+    let programs = explored.len();
+    explored.into_iter().for_each(|explored| all.add(explored.certificate));
+    let (millis, runs) = (begun.elapsed().as_millis().max(1), u128::from(all.runs()));
+    println!("words={words} programs={programs} {all} per_second={}", runs * 1000 / millis);
+    all
+}
+
+// Every byte of every write torn, in second crashes in the middle.
+#[test]
+fn programs_of_one_operation() {
+    let all = explore(1, Model { point_states_max: 100_000, ..Model::HALF });
+    assert!(all.is_exhaustive(), "{all}");
+    assert!(all.power_cuts > 10_000 && all.kills > 1000 && all.second > 10_000, "{all}");
+}
+
+// At points with so many states that it matters, one write is torn at once.
+#[test]
+fn programs_of_two_operations() {
+    let all = explore(2, Model { point_states_max: 500, ..Model::HALF });
+    assert!(all.power_cuts > 50_000 && all.kills > 5000 && all.second > 100_000, "{all}");
+}
+
+#[test]
+fn the_same_input_gives_the_same_certificate() {
+    let model = Model { point_states_max: 500, ..Model::HALF };
+    assert_eq!(explore(1, model.clone()), explore(1, model));
+}
