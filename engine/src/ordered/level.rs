@@ -84,7 +84,7 @@ impl LevelCursor {
     }
 
     fn skip_back(&mut self) -> Result<()> {
-        while self.open.as_ref().is_some_and(|open| open.item().is_none()) {
+        while self.open.as_ref().is_some_and(|open| !open.is_on()) {
             let Some(before) = self.at.checked_sub(1) else {
                 self.open = None;
                 return Ok(());
@@ -155,11 +155,13 @@ impl Cursor for LevelCursor {
         self.moved(result)
     }
 
+    #[inline]
     fn next(&mut self) -> Result<()> {
-        let result = match &mut self.open {
-            Some(open) => open.next(),
-            None => return Ok(()),
-        };
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let result = open.next();
+        if result.is_ok() && open.is_on() {
+            return Ok(());
+        }
         let result = result.and_then(|()| self.skip_forward());
         self.moved(result)
     }
@@ -173,6 +175,7 @@ impl Cursor for LevelCursor {
         self.moved(result)
     }
 
+    #[inline]
     fn item(&self) -> Option<Item<'_>> {
         self.open.as_ref()?.item()
     }
