@@ -5,6 +5,7 @@
 //! nothing is allocated for a step once the buffers have grown.
 //! Never: copies a value on the way forward.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -42,9 +43,9 @@ enum Place {
 }
 
 /// The walk over what is seen.
-pub(crate) struct VisibleCursor {
+pub(crate) struct VisibleCursor<C = Box<dyn Cursor>> {
     order: KeyOrder,
-    inner: MergeCursor,
+    inner: MergeCursor<C>,
     ranges: Arc<Ranges>,
     view: View,
     walk: Walk,
@@ -84,11 +85,11 @@ enum Verdict {
     Covered,
 }
 
-impl VisibleCursor {
+impl<C: Cursor> VisibleCursor<C> {
     /// `ranges` are the range tombstones of all the sources of `inner`.
     pub(crate) fn new(
         order: KeyOrder,
-        inner: MergeCursor,
+        inner: MergeCursor<C>,
         ranges: Arc<Ranges>,
         view: View,
     ) -> Self {
