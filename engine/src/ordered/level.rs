@@ -93,6 +93,11 @@ impl Cursor for Feed {
     fn item(&self) -> Option<Item<'_>> {
         each!(self, cursor => cursor.item())
     }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        each!(self, cursor => cursor.beginning())
+    }
 }
 
 /// A walk over tables that follow each other without overlap; one of them is open at a time.
@@ -231,5 +236,10 @@ impl Cursor for LevelCursor {
     #[inline]
     fn item(&self) -> Option<Item<'_>> {
         self.open.as_ref()?.item()
+    }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        self.open.as_ref()?.beginning()
     }
 }

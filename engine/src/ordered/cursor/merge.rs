@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use super::super::key::{Cursor, Item, compare};
-use crate::codec::word;
 use crate::error::Result;
 use crate::order::KeyOrder;
 
@@ -137,12 +136,12 @@ impl<C: Cursor> MergeCursor<C> {
         ranking.clear();
         // Why it does not allocate: the room for all sources was had in `new`.
         ranking.extend(self.sources.iter().enumerate().filter_map(|(index, source)| {
-            source.cursor.item().map(|item| Rank { index, word: self.word(&item) })
+            source.cursor.beginning().map(|word| self.ranked(index, word))
         }));
         ranking.sort_unstable_by(|a, b| {
             if a.index == b.index {
                 Ordering::Equal
-            } else if self.precedes(*a, self.sources[b.index].cursor.item(), *b) {
+            } else if self.precedes(*a, *b) {
                 Ordering::Less
             } else {
                 Ordering::Greater
@@ -151,16 +150,17 @@ impl<C: Cursor> MergeCursor<C> {
         self.ranking = ranking;
     }
 
+    /// The rank of a source whose key begins so.
     #[inline]
-    fn word(&self, item: &Item<'_>) -> u64 {
-        if self.order.is_bytewise() { word(item.key) } else { 0 }
+    fn ranked(&self, index: usize, word: u64) -> Rank {
+        Rank { index, word: if self.order.is_bytewise() { word } else { 0 } }
     }
 
-    /// Whether the item of the source at one rank has its turn before `item`, that of the source at another.
+    /// Whether the source at one rank has its turn before that at another.
     #[inline]
-    fn precedes(&self, rank: Rank, item: Option<Item<'_>>, other: Rank) -> bool {
+    fn precedes(&self, rank: Rank, other: Rank) -> bool {
         let ordering = match rank.word.cmp(&other.word) {
-            Ordering::Equal => self.compare(rank, item, other),
+            Ordering::Equal => self.compare(rank.index, other.index),
             ordering => ordering,
         };
         match self.direction {
@@ -169,38 +169,33 @@ impl<C: Cursor> MergeCursor<C> {
         }
     }
 
-    /// How whole places compare, and where they are equal, the sources.
-    fn compare(&self, rank: Rank, item: Option<Item<'_>>, other: Rank) -> Ordering {
-        let (Some(one), Some(item)) = (self.sources[rank.index].cursor.item(), item) else {
-            debug_assert!(false, "sources without an item have no rank");
+    /// How the places of two sources compare, and where they are equal, the sources.
+    fn compare(&self, index: usize, other: usize) -> Ordering {
+        let items = [index, other].map(|index| self.sources[index].cursor.item());
+        let [Some(one), Some(two)] = items else {
+            debug_assert!(false, "a source without an item has no rank");
             return Ordering::Equal;
         };
-        compare(&self.order, (one.key, one.seq), (item.key, item.seq))
-            .then(rank.index.cmp(&other.index))
+        compare(&self.order, (one.key, one.seq), (two.key, two.seq)).then(index.cmp(&other))
     }
 
     /// Finds the rank of the winner after it moved.
     #[inline]
     fn settle(&mut self) {
         let index = self.ranking[0].index;
-        let item = self.sources[index].cursor.item();
-        let Some(word) = item.map(|item| self.word(&item)) else {
+        let Some(word) = self.sources[index].cursor.beginning() else {
             self.ranking.remove(0);
             return;
         };
-        let winner = Rank { index, word };
-        let behind =
-            self.ranking[1..].first().is_none_or(|next| !self.precedes(*next, item, winner));
-        let others = self.ranking.get(2..).unwrap_or_default();
-        let ahead = if behind {
-            0
-        } else {
-            1 + others.partition_point(|other| self.precedes(*other, item, winner))
-        };
+        let winner = self.ranked(index, word);
         self.ranking[0] = winner;
-        if ahead > 0 {
-            self.ranking[..=ahead].rotate_left(1);
+        let Some(runner_up) = self.ranking.get(1) else { return };
+        if !self.precedes(*runner_up, winner) {
+            return;
         }
+        let others = &self.ranking[2..];
+        let ahead = 1 + others.partition_point(|other| self.precedes(*other, winner));
+        self.ranking[..=ahead].rotate_left(1);
     }
 
     /// Moves the winner one item, in the direction that all sources stand in.

@@ -304,4 +304,9 @@ impl Cursor for MemtableCursor {
     fn item(&self) -> Option<Item<'_>> {
         self.node().map(Node::item)
     }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        self.node().map(Node::prefix)
+    }
 }

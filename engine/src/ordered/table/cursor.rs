@@ -287,4 +287,9 @@ impl Cursor for TableCursor {
         let item = self.data.item()?;
         Some(if self.loaded { self.table.shown(item) } else { item })
     }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        self.data.beginning()
+    }
 }

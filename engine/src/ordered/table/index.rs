@@ -1,6 +1,6 @@
 //! A walk over the entries of one block of an index. Pure.
 //!
-//! Called by the cursor of a table, and by its get; calls `block`.
+//! Called by the cursor of a table; calls `block`.
 //! Promise: it stands on an entry, whose handle is read, or on none; after an error on none. Every key of an index is
 //! stored whole, so that an entry is known by its number and no key is put together.
 //! Never: reads a file.
@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 
 use super::block::Block;
 use super::format::Handle;
-use crate::error::{Damage, Result};
+use crate::error::Result;
 use crate::order::KeyOrder;
 
 /// Stands on an entry or on none.
@@ -46,7 +46,7 @@ impl IndexCursor {
     fn stand(&mut self, index: Option<usize>) -> Result<()> {
         self.at = None;
         if let Some(index) = index.filter(|index| *index < self.block.restarts()) {
-            self.at = Some((index, handle_of(&self.block, index)?));
+            self.at = Some((index, self.block.handle(index)?));
         }
         Ok(())
     }
@@ -75,9 +75,4 @@ impl IndexCursor {
     pub(super) fn prev(&mut self) -> Result<()> {
         self.stand(self.at.and_then(|(index, _)| index.checked_sub(1)))
     }
-}
-
-/// The block that an entry of an index names.
-pub(super) fn handle_of(index: &Block, at: usize) -> Result<Handle> {
-    Handle::decode(index.value(at)?).ok_or_else(|| index.damaged(Damage::Length))
 }

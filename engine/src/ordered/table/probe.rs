@@ -156,7 +156,7 @@ fn find_all(block: &Block, items: &[Owned]) {
         assert_eq!(cursor.item().map(Owned::of).as_ref(), before, "seek_before");
         if block.restarts() == items.len() {
             assert_eq!(block.floor(&ORDER, item.place()), Ok(Some(index)), "floor");
-            assert_eq!(block.value(index), Ok(&item.value[..]), "value");
+            assert_eq!(block.handle(index).ok(), Handle::decode(&item.value), "handle");
         }
     }
 }

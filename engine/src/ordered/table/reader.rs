@@ -16,7 +16,6 @@ use super::filter::Filter;
 use super::format::{
     FOOTER_BYTES, Footer, Handle, Properties, TRAILER_BYTES, Unsealed, is_compressed, unseal,
 };
-use super::index::handle_of;
 use super::tables::Alive;
 use super::{LOADED, TableMeta};
 use crate::codec::{FileId, KeyHasher};
@@ -313,7 +312,7 @@ impl Table {
     /// The handle of the block below `index` that covers a place; `None` if the place is before all.
     fn floor(&self, index: &Block, place: (&[u8], u64)) -> Result<Option<Handle>> {
         let at = index.floor(&self.order, place)?;
-        at.map(|at| handle_of(index, at)).transpose()
+        at.map(|at| index.handle(at)).transpose()
     }
 }
 
