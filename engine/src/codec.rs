@@ -70,6 +70,15 @@ pub(crate) fn put(buf: &mut [u8], at: usize, bytes: &[u8]) {
     buf[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
+/// The first eight bytes as a number that is ordered as they are; a shorter slice as if zeros followed.
+#[inline]
+pub(crate) fn word(bytes: &[u8]) -> u64 {
+    if let Some(first) = bytes.first_chunk() {
+        return u64::from_be_bytes(*first);
+    }
+    bytes.iter().rev().fold(0, |word, byte| word >> 8 | u64::from(*byte) << 56)
+}
+
 /// The identity that a checksum binds: which file of which store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(u64);

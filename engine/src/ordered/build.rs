@@ -11,6 +11,7 @@ use keelstone_vfs::SyncMode;
 
 use super::Store;
 use super::cursor::{Collapse, MergeCursor, Older, Pull};
+use super::level::Feed;
 use super::range::{Range, Ranges};
 use super::table::{Finished, TableMeta, TableWriter};
 use super::version::{TableFile, Version};
@@ -58,7 +59,7 @@ impl Older for Below {
 
 /// Tables that are being written.
 pub(super) struct Build {
-    collapse: Collapse<MergeCursor, Below>,
+    collapse: Collapse<MergeCursor<Feed>, Below>,
     /// The range tombstones that stay.
     ranges: Ranges,
     place: Place,
@@ -84,7 +85,7 @@ impl Build {
     /// `source` walks all inputs, `ranges` are all their range tombstones.
     pub(super) fn new(
         store: &Store,
-        source: MergeCursor,
+        source: MergeCursor<Feed>,
         ranges: Ranges,
         place: Place,
     ) -> Result<Self> {

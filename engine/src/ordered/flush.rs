@@ -1,6 +1,5 @@
 //! Flush: the oldest sealed memtable becomes a table of level 0, and its logs go.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -8,9 +7,10 @@ use core::sync::atomic::Ordering;
 use super::build::{Build, Place};
 use super::cursor::MergeCursor;
 use super::jobs::Retired;
+use super::level::Feed;
 use super::range::Ranges;
 use super::version::Version;
-use super::{Cursor, Sealed, Store, View};
+use super::{Sealed, Store, View};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::journal::LogFile;
@@ -25,7 +25,7 @@ pub(super) struct Flush {
 
 impl Flush {
     pub(super) fn new(store: &Store, sealed: Arc<Sealed>) -> Result<Self> {
-        let cursor: Box<dyn Cursor> = Box::new(sealed.memtable.cursor());
+        let cursor = Feed::Memtable(sealed.memtable.cursor());
         let source = MergeCursor::new(store.order.clone(), alloc::vec![cursor.into()])?;
         let ranges = Ranges::new(&store.order, &sealed.memtable.ranges()?)?;
         let version = Arc::clone(&store.view().version);

@@ -1,10 +1,11 @@
-//! The tables of a store as sources: opened through the table cache, and one level as one walk.
+//! The tables of a store as sources: opened through the table cache, and one level as one walk; and whatever is a source.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use keelstone_vfs::Vfs;
 
+use super::memtable::MemtableCursor;
 use super::table::{BlockCache, Reading, Table, TableCache, TableCursor};
 use super::version::TableFile;
 use super::{Cursor, Item};
@@ -42,6 +43,63 @@ impl Tables {
     }
 }
 
+/// A walk over one of the things that a store is made of.
+///
+/// Why no table of functions: scans and compactions take a step in one of these for every item, and it is short.
+pub(super) enum Feed {
+    Memtable(MemtableCursor),
+    Table(TableCursor),
+    Level(LevelCursor),
+}
+
+/// The same call of whichever it is.
+macro_rules! each {
+    ($feed:expr, $cursor:ident => $call:expr) => {
+        match $feed {
+            Self::Memtable($cursor) => $call,
+            Self::Table($cursor) => $call,
+            Self::Level($cursor) => $call,
+        }
+    };
+}
+
+impl Cursor for Feed {
+    fn seek_first(&mut self) -> Result<()> {
+        each!(self, cursor => cursor.seek_first())
+    }
+
+    fn seek_last(&mut self) -> Result<()> {
+        each!(self, cursor => cursor.seek_last())
+    }
+
+    fn seek(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        each!(self, cursor => cursor.seek(key, seq))
+    }
+
+    fn seek_before(&mut self, key: &[u8], seq: u64) -> Result<()> {
+        each!(self, cursor => cursor.seek_before(key, seq))
+    }
+
+    #[inline]
+    fn next(&mut self) -> Result<()> {
+        each!(self, cursor => cursor.next())
+    }
+
+    fn prev(&mut self) -> Result<()> {
+        each!(self, cursor => cursor.prev())
+    }
+
+    #[inline]
+    fn item(&self) -> Option<Item<'_>> {
+        each!(self, cursor => cursor.item())
+    }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        each!(self, cursor => cursor.beginning())
+    }
+}
+
 /// A walk over tables that follow each other without overlap; one of them is open at a time.
 pub(super) struct LevelCursor {
     tables: Arc<Tables>,
@@ -75,7 +133,7 @@ impl LevelCursor {
 
     /// Goes to the first item of the next files, while the one it is in has nothing more.
     fn skip_forward(&mut self) -> Result<()> {
-        while self.open.as_ref().is_some_and(|open| open.item().is_none()) {
+        while self.open.as_ref().is_some_and(|open| !open.is_on()) {
             if let Some(open) = self.enter(self.at + 1)? {
                 open.seek_first()?;
             }
@@ -84,7 +142,7 @@ impl LevelCursor {
     }
 
     fn skip_back(&mut self) -> Result<()> {
-        while self.open.as_ref().is_some_and(|open| open.item().is_none()) {
+        while self.open.as_ref().is_some_and(|open| !open.is_on()) {
             let Some(before) = self.at.checked_sub(1) else {
                 self.open = None;
                 return Ok(());
@@ -155,11 +213,13 @@ impl Cursor for LevelCursor {
         self.moved(result)
     }
 
+    #[inline]
     fn next(&mut self) -> Result<()> {
-        let result = match &mut self.open {
-            Some(open) => open.next(),
-            None => return Ok(()),
-        };
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let result = open.next();
+        if result.is_ok() && open.is_on() {
+            return Ok(());
+        }
         let result = result.and_then(|()| self.skip_forward());
         self.moved(result)
     }
@@ -173,7 +233,13 @@ impl Cursor for LevelCursor {
         self.moved(result)
     }
 
+    #[inline]
     fn item(&self) -> Option<Item<'_>> {
         self.open.as_ref()?.item()
+    }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        self.open.as_ref()?.beginning()
     }
 }

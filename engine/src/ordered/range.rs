@@ -131,6 +131,7 @@ impl Ranges {
         Ok(retained)
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.bounds.is_empty()
     }
@@ -310,6 +311,7 @@ impl Walk {
     }
 
     /// What [`Ranges::covering`] says.
+    #[inline]
     pub(crate) fn covering(
         &mut self,
         ranges: &Ranges,
@@ -317,6 +319,10 @@ impl Walk {
         key: &[u8],
         seq: u64,
     ) -> u64 {
+        // Why here too: most walks have no tombstone at all.
+        if ranges.is_empty() {
+            return 0;
+        }
         self.fragment(ranges, order, key).map_or(0, |fragment| fragment.covering(seq))
     }
 }

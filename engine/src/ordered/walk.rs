@@ -1,15 +1,14 @@
 //! A walk over the store at one instant: all sources as one, and of that what is visible.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::cursor::{MergeCursor, Source, View as Sight, VisibleCursor};
-use super::level::LevelCursor;
+use super::level::{Feed, LevelCursor};
 use super::range::{Range, Ranges};
 use super::table::Reading;
 use super::version::TableFile;
-use super::{Cursor, Item, Store, View};
+use super::{Item, Store, View};
 use crate::error::{Error, Result};
 
 /// The keys that a walk is limited to.
@@ -42,7 +41,7 @@ impl Bounds {
 /// A walk in order, in both directions; it stands on an entry or on none.
 pub(crate) struct Walk {
     store: Arc<Store>,
-    cursor: VisibleCursor,
+    cursor: VisibleCursor<Feed>,
     /// Keeps the files that the sources read.
     _view: Arc<View>,
 }
@@ -64,7 +63,7 @@ impl Walk {
         Ok(Self { store: Arc::clone(store), cursor, _view: view })
     }
 
-    fn moved(&mut self, run: impl FnOnce(&mut VisibleCursor) -> Result<()>) -> Result<()> {
+    fn moved(&mut self, run: impl FnOnce(&mut VisibleCursor<Feed>) -> Result<()>) -> Result<()> {
         self.store.journal.check_open()?;
         run(&mut self.cursor).map_err(|error| self.store.damaged(error))
     }
@@ -100,12 +99,11 @@ impl Walk {
 
 impl Store {
     /// Everything that a walk within `bounds` has to look at, the newest first.
-    fn sources(&self, view: &View, bounds: &Bounds) -> Result<Vec<Source>> {
+    fn sources(&self, view: &View, bounds: &Bounds) -> Result<Vec<Source<Feed>>> {
         let mut sources = Vec::new();
         let sealed = view.sealed.iter().map(|sealed| &sealed.memtable);
         for memtable in core::iter::once(&view.memtable).chain(sealed) {
-            let cursor: Box<dyn Cursor> = Box::new(memtable.cursor());
-            sources.push(cursor.into());
+            sources.push(Feed::Memtable(memtable.cursor()).into());
         }
         for (level, files) in view.version.levels.iter().enumerate() {
             let mut wanted = Vec::new();
@@ -125,16 +123,17 @@ impl Store {
         level: usize,
         files: Vec<Arc<TableFile>>,
         reading: Reading,
-    ) -> Result<Vec<Source>> {
+    ) -> Result<Vec<Source<Feed>>> {
         let newest = |files: &[Arc<TableFile>]| files.iter().map(|f| f.meta.max_seq).max();
         let mut sources = Vec::new();
         if level == 0 {
             for file in &files {
-                let cursor = Box::new(self.tables.cursor(file, reading)?);
+                let cursor = Feed::Table(self.tables.cursor(file, reading)?);
                 sources.push(Source { cursor, newest: file.meta.max_seq });
             }
         } else if let Some(newest) = newest(&files) {
-            let cursor = Box::new(LevelCursor::new(Arc::clone(&self.tables), files, reading));
+            let cursor = LevelCursor::new(Arc::clone(&self.tables), files, reading);
+            let cursor = Feed::Level(cursor);
             sources.push(Source { cursor, newest });
         }
         Ok(sources)

@@ -6,22 +6,33 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::super::key::{Cursor, Item, compare};
 use crate::error::Result;
 use crate::order::KeyOrder;
 
 /// One of the cursors that are merged.
-pub(crate) struct Source {
-    pub(crate) cursor: Box<dyn Cursor>,
+pub(crate) struct Source<C = Box<dyn Cursor>> {
+    pub(crate) cursor: C,
     /// No item of it has a greater sequence; `u64::MAX` if nothing is known.
     pub(crate) newest: u64,
 }
 
-impl From<Box<dyn Cursor>> for Source {
-    fn from(cursor: Box<dyn Cursor>) -> Self {
+impl<C> From<C> for Source<C> {
+    fn from(cursor: C) -> Self {
         Self { cursor, newest: u64::MAX }
     }
+}
+
+/// A source that stands on an item.
+#[derive(Clone, Copy)]
+struct Rank {
+    /// Which of the sources.
+    index: usize,
+    /// The beginning of its key as a number that decides most comparisons, without a look at the source; in an order of
+    /// one's own always the same.
+    word: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,21 +45,21 @@ enum Direction {
 ///
 /// Why a sorted ranking and no heap or tree: a step compares the winner with the runner-up first, and mostly that is
 /// all, because one level holds most of the items; else a binary search among the few others finds its new rank.
-pub(crate) struct MergeCursor {
+pub(crate) struct MergeCursor<C = Box<dyn Cursor>> {
     order: KeyOrder,
-    sources: Vec<Source>,
+    sources: Vec<Source<C>>,
     /// The sources that stand on an item, the one whose turn it is first.
     // Invariant: forward, each stands on its first item that is not before the winner's; backward, on its last that is
     // not after it.
-    ranking: Vec<usize>,
+    ranking: Vec<Rank>,
     direction: Direction,
     /// A copy of the place at which the direction turns, kept for its memory.
     key: Vec<u8>,
 }
 
-impl MergeCursor {
+impl<C: Cursor> MergeCursor<C> {
     /// Of items with the same key and sequence, which do not exist normally, that of the earlier source comes first.
-    pub(crate) fn new(order: KeyOrder, sources: Vec<Source>) -> Result<Self> {
+    pub(crate) fn new(order: KeyOrder, sources: Vec<Source<C>>) -> Result<Self> {
         let mut ranking = Vec::new();
         ranking.try_reserve_exact(sources.len())?;
         Ok(Self { order, sources, ranking, direction: Direction::Forward, key: Vec::new() })
@@ -85,10 +96,10 @@ impl MergeCursor {
     }
 
     /// Moves what `step` moves and ranks anew if that was anything.
-    fn skip(&mut self, mut step: impl FnMut(&mut Source) -> Result<bool>) -> Result<bool> {
+    fn skip(&mut self, mut step: impl FnMut(&mut Source<C>) -> Result<bool>) -> Result<bool> {
         let mut moved = false;
         for place in 0..self.ranking.len() {
-            match step(&mut self.sources[self.ranking[place]]) {
+            match step(&mut self.sources[self.ranking[place].index]) {
                 Ok(one) => moved |= one,
                 Err(error) => return self.fail(error),
             }
@@ -103,10 +114,10 @@ impl MergeCursor {
     fn place(
         &mut self,
         direction: Direction,
-        mut step: impl FnMut(usize, &mut dyn Cursor) -> Result<()>,
+        mut step: impl FnMut(usize, &mut C) -> Result<()>,
     ) -> Result<()> {
         for (index, source) in self.sources.iter_mut().enumerate() {
-            if let Err(error) = step(index, &mut *source.cursor) {
+            if let Err(error) = step(index, &mut source.cursor) {
                 return self.fail(error);
             }
         }
@@ -124,50 +135,66 @@ impl MergeCursor {
         let mut ranking = core::mem::take(&mut self.ranking);
         ranking.clear();
         // Why it does not allocate: the room for all sources was had in `new`.
-        ranking.extend(
-            (0..self.sources.len()).filter(|index| self.sources[*index].cursor.item().is_some()),
-        );
+        ranking.extend(self.sources.iter().enumerate().filter_map(|(index, source)| {
+            source.cursor.beginning().map(|word| self.ranked(index, word))
+        }));
         ranking.sort_unstable_by(|a, b| {
-            if a == b {
-                core::cmp::Ordering::Equal
-            } else if self.precedes(*a, self.sources[*b].cursor.item(), *b) {
-                core::cmp::Ordering::Less
+            if a.index == b.index {
+                Ordering::Equal
+            } else if self.precedes(*a, *b) {
+                Ordering::Less
             } else {
-                core::cmp::Ordering::Greater
+                Ordering::Greater
             }
         });
         self.ranking = ranking;
     }
 
-    /// Whether the item of source `index` has its turn before `other`, an item of source `other_index`.
+    /// The rank of a source whose key begins so.
     #[inline]
-    fn precedes(&self, index: usize, other: Option<Item<'_>>, other_index: usize) -> bool {
-        let (Some(item), Some(other)) = (self.sources[index].cursor.item(), other) else {
-            return false;
+    fn ranked(&self, index: usize, word: u64) -> Rank {
+        Rank { index, word: if self.order.is_bytewise() { word } else { 0 } }
+    }
+
+    /// Whether the source at one rank has its turn before that at another.
+    #[inline]
+    fn precedes(&self, rank: Rank, other: Rank) -> bool {
+        let ordering = match rank.word.cmp(&other.word) {
+            Ordering::Equal => self.compare(rank.index, other.index),
+            ordering => ordering,
         };
-        let ordering = compare(&self.order, (item.key, item.seq), (other.key, other.seq))
-            .then(index.cmp(&other_index));
         match self.direction {
             Direction::Forward => ordering.is_lt(),
             Direction::Backward => ordering.is_gt(),
         }
     }
 
+    /// How the places of two sources compare, and where they are equal, the sources.
+    fn compare(&self, index: usize, other: usize) -> Ordering {
+        let items = [index, other].map(|index| self.sources[index].cursor.item());
+        let [Some(one), Some(two)] = items else {
+            debug_assert!(false, "a source without an item has no rank");
+            return Ordering::Equal;
+        };
+        compare(&self.order, (one.key, one.seq), (two.key, two.seq)).then(index.cmp(&other))
+    }
+
     /// Finds the rank of the winner after it moved.
     #[inline]
     fn settle(&mut self) {
-        let winner = self.ranking[0];
-        let item = self.sources[winner].cursor.item();
-        if item.is_none() {
+        let index = self.ranking[0].index;
+        let Some(word) = self.sources[index].cursor.beginning() else {
             self.ranking.remove(0);
             return;
-        }
+        };
+        let winner = self.ranked(index, word);
+        self.ranking[0] = winner;
         let Some(runner_up) = self.ranking.get(1) else { return };
-        if !self.precedes(*runner_up, item, winner) {
+        if !self.precedes(*runner_up, winner) {
             return;
         }
         let others = &self.ranking[2..];
-        let ahead = 1 + others.partition_point(|index| self.precedes(*index, item, winner));
+        let ahead = 1 + others.partition_point(|other| self.precedes(*other, winner));
         self.ranking[..=ahead].rotate_left(1);
     }
 
@@ -175,7 +202,7 @@ impl MergeCursor {
     #[inline]
     fn step(&mut self) -> Result<()> {
         let Some(winner) = self.ranking.first() else { return Ok(()) };
-        let cursor = &mut self.sources[*winner].cursor;
+        let cursor = &mut self.sources[winner.index].cursor;
         let moved = match self.direction {
             Direction::Forward => cursor.next(),
             Direction::Backward => cursor.prev(),
@@ -192,7 +219,7 @@ impl MergeCursor {
     /// Why by seeking and not by one step back: a memtable may have grown since, and the neighbour of an item is then
     /// no longer what it was.
     fn turn(&mut self, direction: Direction) -> Result<()> {
-        let Some(winner) = self.ranking.first().copied() else { return Ok(()) };
+        let Some(winner) = self.ranking.first().map(|rank| rank.index) else { return Ok(()) };
         let Some(item) = self.sources[winner].cursor.item() else { return Ok(()) };
         let seq = item.seq;
         let mut key = core::mem::take(&mut self.key);
@@ -216,7 +243,7 @@ impl MergeCursor {
     }
 }
 
-impl Cursor for MergeCursor {
+impl<C: Cursor> Cursor for MergeCursor<C> {
     fn seek_first(&mut self) -> Result<()> {
         self.place(Direction::Forward, |_, cursor| cursor.seek_first())
     }
@@ -251,6 +278,6 @@ impl Cursor for MergeCursor {
 
     #[inline]
     fn item(&self) -> Option<Item<'_>> {
-        self.sources[*self.ranking.first()?].cursor.item()
+        self.sources[self.ranking.first()?.index].cursor.item()
     }
 }

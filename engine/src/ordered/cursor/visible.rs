@@ -5,6 +5,7 @@
 //! nothing is allocated for a step once the buffers have grown.
 //! Never: copies a value on the way forward.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -42,9 +43,9 @@ enum Place {
 }
 
 /// The walk over what is seen.
-pub(crate) struct VisibleCursor {
+pub(crate) struct VisibleCursor<C = Box<dyn Cursor>> {
     order: KeyOrder,
-    inner: MergeCursor,
+    inner: MergeCursor<C>,
     ranges: Arc<Ranges>,
     view: View,
     walk: Walk,
@@ -84,11 +85,11 @@ enum Verdict {
     Covered,
 }
 
-impl VisibleCursor {
+impl<C: Cursor> VisibleCursor<C> {
     /// `ranges` are the range tombstones of all the sources of `inner`.
     pub(crate) fn new(
         order: KeyOrder,
-        inner: MergeCursor,
+        inner: MergeCursor<C>,
         ranges: Arc<Ranges>,
         view: View,
     ) -> Self {
@@ -179,7 +180,7 @@ impl VisibleCursor {
         let mut steps = 0;
         self.covered = 0;
         while let Some(item) = self.inner.item() {
-            if !(key_known && item.key == &self.key[..]) {
+            if !(key_known && is_same(item.key, &self.key)) {
                 if past(&self.order, item.key, self.view.upper.as_deref()) {
                     return Ok(());
                 }
@@ -294,6 +295,12 @@ impl VisibleCursor {
         };
         self.inner.skip_before(fragment.from, fragment.covering(self.view.seq))
     }
+}
+
+/// Whether two keys are equal. Why the last bytes first: they differ in most keys that follow each other.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.last() == b.last() && a == b
 }
 
 fn past(order: &KeyOrder, key: &[u8], upper: Option<&[u8]>) -> bool {

@@ -14,6 +14,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arena::{Arena, Room};
 use super::node::{self, Address, Node};
+use crate::codec::word;
 use crate::error::{Error, Result};
 use crate::order::KeyOrder;
 use crate::ordered::key::{self, Cursor, Item};
@@ -138,12 +139,7 @@ fn prefix(order: &KeyOrder, key: &[u8]) -> u64 {
     if !order.is_bytewise() {
         return 0;
     }
-    if let Some(first) = key.first_chunk() {
-        return u64::from_be_bytes(*first);
-    }
-    let mut padded = [0; 8];
-    padded[..key.len()].copy_from_slice(key);
-    u64::from_be_bytes(padded)
+    word(key)
 }
 
 /// Makes a node that is not linked yet.
@@ -307,5 +303,10 @@ impl Cursor for MemtableCursor {
 
     fn item(&self) -> Option<Item<'_>> {
         self.node().map(Node::item)
+    }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        self.node().map(Node::prefix)
     }
 }

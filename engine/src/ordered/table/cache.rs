@@ -17,24 +17,37 @@ use crate::error::Error;
 /// The most shards, and the least share for which there is more than one.
 const SHARDS_MAX: usize = 16;
 const SHARE_BYTES_MIN: usize = 512 << 10;
-/// What a block takes besides its own memory: its slot and its place in the hash table.
-const SLOT_BYTES: usize = size_of::<Slot>() + 16;
+/// What a block takes besides its own memory: its slot, in a table of which about half may be free.
+const SLOT_BYTES: usize = 2 * size_of::<Slot>();
 
 /// A block and who it is.
 struct Slot {
     number: u64,
     offset: u64,
     block: Arc<Block>,
-    bytes: usize,
     /// Found since the hand passed.
     wanted: bool,
 }
 
+impl Slot {
+    fn is(&self, number: u64, offset: u64) -> bool {
+        self.number == number && self.offset == offset
+    }
+
+    fn hash(&self) -> u64 {
+        hash_of(self.number, self.offset)
+    }
+
+    fn bytes(&self) -> usize {
+        self.block.memory_bytes() + SLOT_BYTES
+    }
+}
+
 #[derive(Default)]
 struct Shard {
-    /// Index into `slots` by hash of number and offset.
-    places: HashTable<usize>,
-    slots: Vec<Slot>,
+    /// By hash of number and offset. Why the slots themselves: a place elsewhere would be one more wait for memory.
+    slots: HashTable<Slot>,
+    /// The bucket that is looked at next when room is needed.
     hand: usize,
     bytes: usize,
     hits: u64,
@@ -89,21 +102,21 @@ impl BlockCache {
     pub(super) fn find(&self, number: u64, offset: u64) -> Option<Arc<Block>> {
         let hash = hash_of(number, offset);
         let mut guard = self.shard(hash).lock();
-        let Shard { places, slots, hits, misses, .. } = &mut *guard;
-        let is = |at: &usize| (slots[*at].number, slots[*at].offset) == (number, offset);
-        let Some(at) = places.find(hash, is).copied() else {
-            *misses += 1;
+        let shard = &mut *guard;
+        let Some(slot) = shard.slots.find_mut(hash, |slot| slot.is(number, offset)) else {
+            shard.misses += 1;
             return None;
         };
-        *hits += 1;
-        slots[at].wanted = true;
-        Some(Arc::clone(&slots[at].block))
+        shard.hits += 1;
+        slot.wanted = true;
+        Some(Arc::clone(&slot.block))
     }
 
     /// Keeps a block, in place of others that are not wanted. One that is larger than a share is not kept, nor is any
     /// when memory is short: it is a cache.
     pub(super) fn insert(&self, number: u64, offset: u64, block: &Arc<Block>) {
-        let bytes = block.memory_bytes() + SLOT_BYTES;
+        let slot = Slot { number, offset, block: Arc::clone(block), wanted: false };
+        let bytes = slot.bytes();
         if bytes > self.share {
             return;
         }
@@ -111,19 +124,16 @@ impl BlockCache {
         // Why: freed after the lock is.
         let mut out = Vec::new();
         let mut shard = self.shard(hash).lock();
-        let Shard { places, slots, .. } = &mut *shard;
-        let is = |at: &usize| (slots[*at].number, slots[*at].offset) == (number, offset);
-        if places.find(hash, is).is_some() {
+        if shard.slots.find(hash, |slot| slot.is(number, offset)).is_some() {
             return;
         }
         while shard.bytes + bytes > self.share {
             let Some(slot) = shard.evict() else { return };
-            self.bytes.fetch_sub(slot.bytes, Ordering::Relaxed);
+            self.bytes.fetch_sub(slot.bytes(), Ordering::Relaxed);
             if out.try_reserve(1).is_ok() {
                 out.push(slot.block);
             }
         }
-        let slot = Slot { number, offset, block: Arc::clone(block), bytes, wanted: false };
         if shard.push(hash, slot).is_ok() {
             let held = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
             self.max_bytes_seen.fetch_max(held, Ordering::Relaxed);
@@ -134,16 +144,15 @@ impl BlockCache {
     /// Gives up all blocks of a table, because its file is being removed.
     pub(crate) fn forget(&self, number: u64) {
         for shard in &self.shards {
-            let mut shard = shard.lock();
-            let mut at = 0;
-            while at < shard.slots.len() {
-                if shard.slots[at].number == number {
-                    let slot = shard.take(at);
-                    self.bytes.fetch_sub(slot.bytes, Ordering::Relaxed);
-                } else {
-                    at += 1;
-                }
-            }
+            let mut guard = shard.lock();
+            let shard = &mut *guard;
+            let before = shard.bytes;
+            shard.slots.retain(|slot| {
+                let keep = slot.number != number;
+                shard.bytes -= if keep { 0 } else { slot.bytes() };
+                keep
+            });
+            self.bytes.fetch_sub(before - shard.bytes, Ordering::Relaxed);
         }
     }
 
@@ -163,47 +172,30 @@ impl BlockCache {
 
 impl Shard {
     fn push(&mut self, hash: u64, slot: Slot) -> Result<(), Error> {
-        self.slots.try_reserve(1)?;
-        let slots = &self.slots;
-        let hash_at = |at: &usize| hash_of(slots[*at].number, slots[*at].offset);
-        self.places.try_reserve(1, hash_at).map_err(|_| Error::OutOfMemory)?;
-        self.places.insert_unique(hash, self.slots.len(), hash_at);
-        self.bytes += slot.bytes;
-        self.slots.push(slot);
+        self.slots.try_reserve(1, Slot::hash).map_err(|_| Error::OutOfMemory)?;
+        self.bytes += slot.bytes();
+        self.slots.insert_unique(hash, slot, Slot::hash);
         Ok(())
     }
 
     /// Takes the next block out that was not wanted since the hand passed it.
     fn evict(&mut self) -> Option<Slot> {
-        loop {
-            if self.hand >= self.slots.len() {
+        while !self.slots.is_empty() {
+            if self.hand >= self.slots.num_buckets() {
                 self.hand = 0;
             }
-            let slot = self.slots.get_mut(self.hand)?;
-            if !slot.wanted {
-                return Some(self.take(self.hand));
-            }
-            slot.wanted = false;
+            let at = self.hand;
             self.hand += 1;
-        }
-    }
-
-    /// Takes a slot out; the last one moves into its place.
-    fn take(&mut self, at: usize) -> Slot {
-        let last = self.slots.len() - 1;
-        let hash_at = |slot: &Slot| hash_of(slot.number, slot.offset);
-        let gone = self.places.find_entry(hash_at(&self.slots[at]), |found| *found == at);
-        if let Ok(entry) = gone {
-            entry.remove();
-        }
-        if at != last {
-            let moved = self.places.find_mut(hash_at(&self.slots[last]), |found| *found == last);
-            if let Some(found) = moved {
-                *found = at;
+            match self.slots.get_bucket_mut(at) {
+                Some(slot) if slot.wanted => slot.wanted = false,
+                Some(_) => {
+                    let (slot, _) = self.slots.get_bucket_entry(at).ok()?.remove();
+                    self.bytes -= slot.bytes();
+                    return Some(slot);
+                }
+                None => {}
             }
         }
-        let slot = self.slots.swap_remove(at);
-        self.bytes -= slot.bytes;
-        slot
+        None
     }
 }

@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use super::block::{Block, BlockCursor};
 use super::cache::BlockCache;
 use super::format::Handle;
-use super::reader::{Table, handle_at};
+use super::index::IndexCursor;
+use super::reader::Table;
 use crate::error::Result;
 use crate::log::read_exact;
 use crate::ordered::key::{Cursor, Item};
@@ -53,21 +54,29 @@ pub(crate) struct TableCursor {
     reading: Reading,
     ahead: Ahead,
     /// In the index that the table holds.
-    top: BlockCursor<Arc<Block>>,
+    top: IndexCursor,
     /// In a block of the index below it; not used where there is one level.
-    below: BlockCursor<Arc<Block>>,
+    below: IndexCursor,
     /// In the block of data that `handle` names.
     data: BlockCursor<Arc<Block>>,
     handle: Handle,
+    /// All items have one sequence, which the table knows.
+    loaded: bool,
 }
 
 impl TableCursor {
     /// A cursor that stands on no item.
     pub(crate) fn new(table: Arc<Table>, blocks: Arc<BlockCache>, reading: Reading) -> Self {
-        let cursor = || BlockCursor::new(Arc::clone(&table.index));
-        let (top, below, data) = (cursor(), cursor(), cursor());
-        let (ahead, handle) = (Ahead::default(), Handle::default());
-        Self { top, below, data, table, blocks, reading, ahead, handle }
+        let index = || IndexCursor::new(Arc::clone(&table.index));
+        let (top, below, data) = (index(), index(), BlockCursor::new(Arc::clone(&table.index)));
+        let (ahead, handle, loaded) = (Ahead::default(), Handle::default(), table.is_loaded());
+        Self { top, below, data, table, blocks, reading, ahead, handle, loaded }
+    }
+
+    /// Whether it stands on an item.
+    #[inline]
+    pub(crate) const fn is_on(&self) -> bool {
+        self.data.is_on()
     }
 
     fn load(&mut self, handle: Handle) -> Result<Arc<Block>> {
@@ -107,7 +116,7 @@ impl TableCursor {
     }
 
     /// The lowest level of the index.
-    fn lowest(&mut self) -> &mut BlockCursor<Arc<Block>> {
+    fn lowest(&mut self) -> &mut IndexCursor {
         if self.table.has_two_levels() { &mut self.below } else { &mut self.top }
     }
 
@@ -117,7 +126,7 @@ impl TableCursor {
         if !self.table.has_two_levels() {
             return Ok(false);
         }
-        let Some(handle) = handle_at(&self.top)? else { return Ok(false) };
+        let Some(handle) = self.top.handle() else { return Ok(false) };
         // Why: blocks of the index are not read ahead: they stand elsewhere.
         let block = self.table.load(&self.blocks, handle, self.reading.fill)?;
         self.below.enter(block);
@@ -127,7 +136,7 @@ impl TableCursor {
     /// Enters the block of data on which the index stands; `false` if it stands on none.
     fn enter_data(&mut self) -> Result<bool> {
         self.data.leave();
-        let Some(handle) = handle_at(self.lowest())? else { return Ok(false) };
+        let Some(handle) = self.lowest().handle() else { return Ok(false) };
         if self.handle != handle {
             self.handle = Handle::default();
             let block = self.load(handle)?;
@@ -255,12 +264,14 @@ impl Cursor for TableCursor {
         self.checked(result)
     }
 
+    #[inline]
     fn next(&mut self) -> Result<()> {
-        let mut result = self.data.next();
-        if result.is_ok() && !self.data.is_on() {
-            result = self.next_index().and_then(|()| self.enter_forward());
+        let result = self.data.next();
+        if result.is_ok() && self.data.is_on() {
+            return Ok(());
         }
-        if result.is_ok() { Ok(()) } else { self.checked(result) }
+        let result = result.and_then(|()| self.next_index()).and_then(|()| self.enter_forward());
+        self.checked(result)
     }
 
     fn prev(&mut self) -> Result<()> {
@@ -271,7 +282,14 @@ impl Cursor for TableCursor {
         self.checked(result)
     }
 
+    #[inline]
     fn item(&self) -> Option<Item<'_>> {
-        self.data.item().map(|item| self.table.shown(item))
+        let item = self.data.item()?;
+        Some(if self.loaded { self.table.shown(item) } else { item })
+    }
+
+    #[inline]
+    fn beginning(&self) -> Option<u64> {
+        self.data.beginning()
     }
 }

@@ -3,7 +3,8 @@
 //! Called by flush, compaction, reads and recovery of the ordered layout; calls `record` for the file's header and the
 //! disk. The bytes are in docs/format.md, section 10. `writer` builds a table once, `loaded`
 //! the end of one whose sequence comes late; `reader` opens it and answers gets,
-//! `cursor` walks it, `verify` reads all of it. `cache` keeps blocks, `tables` keeps open tables, both within a limit.
+//! `cursor` walks it with `index`, `verify` reads all of it; `sample` makes the search in a `block` short.
+//! `cache` keeps blocks, `tables` keeps open tables, both within a limit.
 //! Promise: what is read was written for this file and this place, or the read says which bytes are damaged.
 //! Never: syncs, changes a table, removes one that was finished.
 
@@ -13,11 +14,13 @@ mod cache;
 mod cursor;
 mod filter;
 mod format;
+mod index;
 mod loaded;
 pub(crate) mod parts;
 #[cfg(feature = "lab")]
 pub(crate) mod probe;
 mod reader;
+mod sample;
 mod tables;
 #[cfg(test)]
 mod tests;

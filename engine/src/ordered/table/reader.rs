@@ -153,7 +153,8 @@ impl Table {
         if properties.order != order.name().as_bytes() {
             return Err(source.corrupt(footer.properties, Damage::Identity));
         }
-        let index = Arc::new(source.plain_block(footer.index)?);
+        let index = source.plain_block(footer.index)?;
+        let index = Arc::new(if order.is_bytewise() { index.sampled() } else { index });
         let filter = source.filter(footer.filter)?;
         let prefixes = source.filter(footer.prefixes)?;
         let ranges = read_ranges(&source, footer.ranges, properties.meta.ranges, &order)?;
@@ -201,6 +202,11 @@ impl Table {
     #[inline]
     const fn loaded(&self) -> Option<u64> {
         if self.properties.loaded { Some(self.properties.meta.max_seq) } else { None }
+    }
+
+    /// Whether all items have one sequence, because they were loaded in bulk.
+    pub(super) const fn is_loaded(&self) -> bool {
+        self.properties.loaded
     }
 
     /// The sequence that parts the stored items of a key as `seq` parts those that readers see.
@@ -256,7 +262,12 @@ impl Table {
         if let Some(block) = blocks.find(number, handle.offset) {
             return Ok(block);
         }
-        let block = Arc::new(self.source.block(handle)?);
+        let mut block = self.source.block(handle)?;
+        // Why: what is read once is not searched.
+        if fill && self.order.is_bytewise() {
+            block = block.sampled();
+        }
+        let block = Arc::new(block);
         if fill {
             blocks.insert(number, handle.offset, &block);
         }
@@ -282,10 +293,10 @@ impl Table {
         }
         let place = (key, self.stored(seq));
         let view = |item| view(self.shown(item));
-        let mut handle = self.floor(&self.index, self.footer.index, place)?;
+        let mut handle = self.floor(&self.index, place)?;
         if let Some(below) = handle.filter(|_| self.has_two_levels()) {
             let block = self.load(blocks, below, true)?;
-            handle = self.floor(&block, below, place)?;
+            handle = self.floor(&block, place)?;
         }
         let Some(handle) = handle else { return Ok(None) };
         let block = self.load(blocks, handle, true)?;
@@ -299,9 +310,9 @@ impl Table {
     }
 
     /// The handle of the block below `index` that covers a place; `None` if the place is before all.
-    fn floor(&self, index: &Block, at: Handle, place: (&[u8], u64)) -> Result<Option<Handle>> {
-        let Some(value) = index.floor(&self.order, place)? else { return Ok(None) };
-        Handle::decode(value).map(Some).ok_or_else(|| self.source.corrupt(at, Damage::Length))
+    fn floor(&self, index: &Block, place: (&[u8], u64)) -> Result<Option<Handle>> {
+        let at = index.floor(&self.order, place)?;
+        at.map(|at| index.handle(at)).transpose()
     }
 }
 

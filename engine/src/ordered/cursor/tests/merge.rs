@@ -117,7 +117,7 @@ fn equal_items_come_in_the_order_of_their_sources_both_ways() {
 
 #[test]
 fn no_source_is_no_item() {
-    let mut cursor = MergeCursor::new(KeyOrder::Bytewise, Vec::new()).unwrap();
+    let mut cursor: MergeCursor = MergeCursor::new(KeyOrder::Bytewise, Vec::new()).unwrap();
     cursor.seek_first().unwrap();
     assert!(cursor.item().is_none());
     cursor.seek_before(b"k", 1).unwrap();

@@ -283,8 +283,15 @@ fn range_tombstones_take_memory_in_proportion_to_their_block() {
 
 /// Every way to read a block, on bytes that may be anything.
 fn read_all_ways(payload: &[u8], keys: &[&[u8]]) {
-    let Ok(block) = Block::parse(payload.to_vec(), FileName::Table(NUMBER), 64) else { return };
-    let mut cursor = BlockCursor::new(&block);
+    let parse = || Block::parse(payload.to_vec(), FileName::Table(NUMBER), 64);
+    let (Ok(plain), Ok(sampled)) = (parse(), parse().map(Block::sampled)) else { return };
+    for block in [plain, sampled] {
+        read_block(&block, payload.len(), keys);
+    }
+}
+
+fn read_block(block: &Block, len: usize, keys: &[&[u8]]) {
+    let mut cursor = BlockCursor::new(block);
     let mut steps = 0;
     let mut result = cursor.seek_first();
     while result.is_ok() && cursor.is_on() {
@@ -296,7 +303,7 @@ fn read_all_ways(payload: &[u8], keys: &[&[u8]]) {
         result = cursor.prev();
         steps += 1;
     }
-    assert!(steps <= 2 * payload.len());
+    assert!(steps <= 2 * len);
     for key in keys {
         for seq in [0, 5, u64::MAX] {
             let _any = block.find((key, seq)).is_ok();

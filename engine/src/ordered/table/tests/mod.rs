@@ -7,6 +7,7 @@ mod limits;
 mod loaded;
 mod model;
 mod parts;
+mod samples;
 mod writing;
 
 use alloc::sync::Arc;
