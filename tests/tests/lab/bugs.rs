@@ -92,7 +92,7 @@ fn every_mistake_is_caught() {
             Some(told) => {
                 println!("{bug:?} {layout:?} by {program} {:?}\n{told}\n", begun.elapsed())
             }
-            None => missed.lock().unwrap().push((bug, layout, program)),
+            None => missed.lock().unwrap().push(format!("{bug:?} {layout:?} {program}")),
         }
     });
     let missed = missed.into_inner().unwrap();

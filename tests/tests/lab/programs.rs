@@ -23,11 +23,12 @@ fn explore(words: usize, model: Model) -> Certificate {
     all
 }
 
-// Every byte of every write torn, in second crashes in the middle.
+// Every byte of every write torn, in second crashes in the middle. While a store is created, two writes of different
+// files can be torn at once; of those only one is.
 #[test]
 fn programs_of_one_operation() {
     let all = explore(1, Model { point_states_max: 100_000, ..Model::HALF });
-    assert!(all.is_exhaustive(), "{all}");
+    assert!(all.bounded.iter().all(|what| what.starts_with("at most 1 ")), "{all}");
     assert!(all.power_cuts > 10_000 && all.kills > 1000 && all.second > 10_000, "{all}");
 }
 
