@@ -64,7 +64,7 @@ const TABLE: &[Row] = &[
     (Given::Missing, &[], "", 2, "a command is missing, `keel --help` lists them"),
     (Given::Store, &["frobnicate", "DIR"], "", 2, "unknown command frobnicate, `keel --help` lists them"),
     (Given::Store, &["serve", "DIR"], "", 2, "unknown command serve, `keel --help` lists them"),
-    (Given::Store, &["crash"], "", 2, "unknown command crash, `keel --help` lists them"),
+    (Given::Store, &["crash", "--words", "x"], "", 2, "--words <N>: not a whole number, or too large"),
     (Given::Store, &["put", "DIR", "k", "v", "--nonsense"], "", 2, "unknown option --nonsense"),
     (Given::Missing, &["--nonsense", "put", "DIR", "k", "v"], "", 2, "unknown option --nonsense"),
     (Given::Missing, &["put", "DIR", "-k", "v"], "", 2, "unknown option -k"),

@@ -4,7 +4,7 @@ use keelstone_host::sandbox::Sandbox;
 use wit_component::DecodedWasm;
 
 /// Bytes that the component may have. The aim is 250,000: docs/benchmarks.md says what the rest is.
-const BYTES_MAX: usize = 630_000;
+const BYTES_MAX: usize = 650_000;
 
 fn bytes() -> &'static [u8] {
     Sandbox::built_in_bytes().expect("built with the component: `cargo xtask component`")

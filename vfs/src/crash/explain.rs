@@ -65,10 +65,13 @@ pub fn explain<S: System>(
             best = small;
         }
     }
-    let first = path.places.first().map_or(0, |place| place.op);
+    let (first, killed) =
+        path.places.first().map_or((0, false), |place| (place.op, place.choices.is_none()));
     let line = |op: usize| trace.line(op).unwrap_or_else(|| String::from("the end"));
     let before = if first == 0 { String::from("the start") } else { line(first - 1) };
-    let barrier = barrier(system, trace, model, first);
+    // Why not all: what a kill leads to is only seen with kills, and without them a point is tried sooner.
+    let quick = Model { kills: killed && model.kills, ..model.clone() };
+    let barrier = barrier(system, trace, &quick, first);
     let Small { path, message, effects, found } = best;
     Ok(Explanation { path, message, between: (before, line(first)), effects, barrier, found })
 }
@@ -127,11 +130,10 @@ fn shrink<S: System>(
 
 /// The first sync that would have helped at the point after `op` steps.
 fn barrier<S: System>(system: &S, trace: &Trace, model: &Model, op: usize) -> Option<String> {
-    let quick = Model { kills: false, ..model.clone() };
     for at in (0..=op).rev() {
         for (what, with_sync) in trace.with_syncs(at) {
             let point = op + 1;
-            let certificate = explore_points(system, &with_sync, &quick, point..=point);
+            let certificate = explore_points(system, &with_sync, model, point..=point);
             if certificate.violations.is_empty() {
                 let after = if at == 0 { None } else { trace.line(at - 1) };
                 let after = after.unwrap_or_else(|| String::from("the start"));
