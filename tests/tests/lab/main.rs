@@ -7,6 +7,11 @@
     clippy::print_stdout,
     reason = "a test that fails, and says what it tried"
 )]
+#![expect(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "tests have the standard library"
+)]
 
 mod bugs;
 mod programs;
