@@ -50,6 +50,19 @@ impl Scanned {
     }
 }
 
+/// Stores pairs batch by batch.
+pub fn in_batches<P: Peer + ?Sized>(peer: &mut P, pairs: &mut dyn Iterator<Item = Pair>) {
+    let mut batch = Vec::with_capacity(BATCH_PAIRS);
+    loop {
+        batch.clear();
+        batch.extend((&mut *pairs).take(BATCH_PAIRS));
+        if batch.is_empty() {
+            break;
+        }
+        peer.put_batch(&batch);
+    }
+}
+
 /// An open store. All methods panic when the store refuses: a benchmark has no other answer.
 pub trait Peer {
     /// Stores one pair.
@@ -60,15 +73,7 @@ pub trait Peer {
 
     /// Loads pairs that come in the order of keys, each key once, into an empty store.
     fn bulk(&mut self, pairs: &mut dyn Iterator<Item = Pair>) {
-        let mut batch = Vec::with_capacity(BATCH_PAIRS);
-        loop {
-            batch.clear();
-            batch.extend((&mut *pairs).take(BATCH_PAIRS));
-            if batch.is_empty() {
-                break;
-            }
-            self.put_batch(&batch);
-        }
+        in_batches(self, pairs);
     }
 
     /// Removes one key.

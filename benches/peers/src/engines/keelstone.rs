@@ -7,7 +7,7 @@ use keelstone::vfs::NativeDisk;
 use keelstone::{Batch, Bounds, Db, Durability, Layout, Options};
 
 use crate::keys::{Key, number_in};
-use crate::peer::{CACHE_BYTES, Pair, Peer, Reads, Scanned, Value};
+use crate::peer::{CACHE_BYTES, Pair, Peer, Reads, Scanned, Value, in_batches};
 
 /// An open store.
 pub struct Keelstone {
@@ -40,6 +40,17 @@ impl Peer for Keelstone {
             self.batch.put(key, value);
         }
         self.db.write(&self.batch, Durability::Buffered).expect("a batch");
+    }
+
+    fn bulk(&mut self, pairs: &mut dyn Iterator<Item = Pair>) {
+        if self.db.layout() == Layout::Hash {
+            return in_batches(self, pairs);
+        }
+        let mut load = self.db.bulk_load().expect("the layout has an order");
+        for (key, value) in pairs {
+            load.put(key, value, None).expect("a pair");
+        }
+        load.finish().expect("the load ends");
     }
 
     fn delete(&mut self, key: &Key) {
