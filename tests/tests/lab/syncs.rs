@@ -11,9 +11,9 @@ use keelstone_host::crash::Store;
 /// A run with rotation, a merge, a manifest switch, a close and a kill in it.
 const HASH: &str = "put:a,durable:b,big:a,big:b,delete:a,compact,put:b,reopen,durable:a,big:a,work,work,sync,kill,put:a";
 
-/// The syncs whose absence alone nobody notices: those of hints, which are advice, and those that a close, the open
-/// behind it or the next sync of the same file does once more. A list that changes is to be looked at: what is new in
-/// it may be missing in the loops, what is gone from it is needed now.
+/// The syncs whose absence alone nobody notices: those of hints, which are advice, and ten, most of them in a close and
+/// the open behind it, that another sync likely covers; that is not proven one by one. A list that changes is to be
+/// looked at: what is new in it may be missing in the loops, what is gone from it is needed now.
 const UNNOTICED: [&str; 12] = [
     "32 sync 000003.log data",
     "37 sync 000002.hint all",
@@ -57,7 +57,6 @@ fn unnoticed(layout: Layout, run: &str) -> (usize, Vec<String>) {
     (syncs.len(), found.into_iter().map(|(op, line)| format!("{op} {line}")).collect())
 }
 
-// Both the close and the open behind it sync what they rely on: each of the two is the other's safety net.
 #[test]
 fn a_sync_that_is_missing_is_noticed() {
     let (all, unnoticed) = unnoticed(Layout::Hash, HASH);
