@@ -1,31 +1,50 @@
-//! Keelstone, in either layout.
+//! Keelstone, in either layout, without threads of its own or with one.
 
+use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
 use keelstone::vfs::NativeDisk;
-use keelstone::{Batch, Bounds, Db, Durability, Layout, Options};
+use keelstone::{Batch, Bounds, Clock, Db, Durability, Layout, Options, SystemClock, Workers};
 
 use crate::keys::{Key, number_in};
 use crate::peer::{CACHE_BYTES, Pair, Peer, Reads, Scanned, Value, in_batches};
+
+/// How often its thread looks whether there is work.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// An open store.
 pub struct Keelstone {
     db: Db,
     batch: Batch,
+    /// Ends when the store is closed.
+    worker: Option<Workers>,
 }
 
 impl Keelstone {
     /// Opens or creates the store in `dir`. Writes do their share of due work themselves, as the
     /// default is; no thread of the engine's own runs.
     pub fn open(dir: &Path, layout: Layout) -> Self {
+        Self::with(dir, layout, true)
+    }
+
+    /// The same with one thread that does the work, as other stores have one.
+    pub fn with_worker(dir: &Path, layout: Layout) -> Self {
+        let mut opened = Self::with(dir, layout, false);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let worker = Workers::start(&opened.db, 1, LOOK, &clock).expect("a thread starts");
+        opened.worker = Some(worker);
+        opened
+    }
+
+    fn with(dir: &Path, layout: Layout, inline_work: bool) -> Self {
         let mut options = Options::default();
         (options.seed, options.durability) = (7, Durability::Buffered);
-        options.layout = Some(layout);
+        (options.layout, options.inline_work) = (Some(layout), inline_work);
         options.memory_budget = CACHE_BYTES;
         let disk = NativeDisk::open(dir).expect("the directory is there");
         let db = Db::open(Arc::new(disk), options).expect("the store opens");
-        Self { db, batch: Batch::default() }
+        Self { db, batch: Batch::default(), worker: None }
     }
 }
 
@@ -107,7 +126,8 @@ impl Peer for Keelstone {
         self.db.compact().expect("a compaction");
     }
 
-    fn close(self: Box<Self>) {
+    fn close(mut self: Box<Self>) {
+        drop(self.worker.take());
         self.db.close().expect("the store closes");
     }
 }

@@ -34,6 +34,9 @@ pub fn all() -> Vec<Engine> {
         store("keelstone-ordered", |dir| {
             Box::new(keelstone::Keelstone::open(dir, Layout::Ordered))
         }),
+        store("keelstone-worker", |dir| {
+            Box::new(keelstone::Keelstone::with_worker(dir, Layout::Ordered))
+        }),
         #[cfg(feature = "fjall")]
         store("fjall", |dir| Box::new(fjall::Fjall::open(dir))),
         #[cfg(feature = "leveldb")]

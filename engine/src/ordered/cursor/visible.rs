@@ -325,7 +325,12 @@ fn judge(
 }
 
 /// Replaces what a buffer holds.
+#[inline]
 fn fill(buffer: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    if buffer.len() == bytes.len() {
+        buffer.copy_from_slice(bytes);
+        return Ok(());
+    }
     buffer.clear();
     buffer.try_reserve(bytes.len())?;
     buffer.extend_from_slice(bytes);

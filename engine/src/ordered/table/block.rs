@@ -450,9 +450,15 @@ impl<B: Deref<Target = Block>> BlockCursor<B> {
             _ => return Err(self.damaged(Damage::Length)),
         };
         let tail = &self.block.bytes[parts.key_at..parts.value_at];
-        self.key.truncate(parts.shared);
-        self.key.try_reserve(tail.len())?;
-        self.key.extend_from_slice(tail);
+        match self.key.get_mut(parts.shared..) {
+            // Why: keys of one length are common, and to write over the old one is quicker than to shrink and grow.
+            Some(rest) if rest.len() == tail.len() => rest.copy_from_slice(tail),
+            _ => {
+                self.key.truncate(parts.shared);
+                self.key.try_reserve(tail.len())?;
+                self.key.extend_from_slice(tail);
+            }
+        }
         (self.at, self.next) = (self.next, parts.end);
         self.value = (parts.value_at, parts.end);
         (self.kind, self.seq, self.expires_ms) = (parts.kind, parts.seq, parts.expires_ms);
