@@ -18,7 +18,7 @@ use crate::codec::{self, FileId};
 use crate::error::{Error, FileName, Result};
 use crate::lab::Switches;
 use crate::log::{FrameReader, Step, next_header, read_file_header, search_rest};
-use crate::manifest::{self, Edit, Manifest, Slots, State};
+use crate::manifest::{self, Edit, Manifest, Slots, State, Status};
 use crate::record::{
     ENTRY_BYTES, Entries, EntryKind, FILE_HEADER_BYTES, FileHeader, FileKind, FrameBuilder,
     FrameKind, HEADER_BYTES, Header, MAGIC, Stamp, decode_body, decode_entry, entry_len,
@@ -153,6 +153,26 @@ fn split_manifest(bytes: &[u8]) -> Option<(Vec<u8>, &[u8], &[u8])> {
 fn load(vfs: &Arc<dyn Vfs>) -> Result<State> {
     let slots = Slots::read(&**vfs)?.ok_or(Error::NoStore)?;
     Ok(manifest::load(&**vfs, Access::Read, &slots)?.state)
+}
+
+/// The manifest of the store on a disk, and the files that it names, each with the bytes that must be in it whatever
+/// happens: those of CURRENT and of manifests are not counted.
+///
+/// # Errors
+/// As an open for reading.
+pub fn named_files(vfs: &Arc<dyn Vfs>) -> Result<Vec<(String, u64)>> {
+    let slots = Slots::read(&**vfs)?.ok_or(Error::NoStore)?;
+    let loaded = manifest::load(&**vfs, Access::Read, &slots)?;
+    let (current, manifest) = (FileName::Current, FileName::Manifest(loaded.number));
+    let files = loaded.state.files.iter().map(|file| match file.status {
+        Status::Begun => (file.name(), FILE_HEADER_BYTES as u64),
+        Status::Sealed { len } => (file.name(), len),
+        Status::Ended { offset } => (file.name(), offset),
+    });
+    let tables = loaded.state.tables.iter();
+    let tables = tables.map(|table| (FileName::Table(table.meta.number), table.meta.len));
+    let all = [(current, 0), (manifest, 0)].into_iter().chain(files).chain(tables);
+    Ok(all.map(|(name, len)| (format!("{name}"), len)).collect())
 }
 
 /// Resumes a manifest that was loaded and commits an edit: what is then loaded is what was

@@ -1,10 +1,13 @@
-//! The disks that a test runs on, each as a `Vfs` that keeps its bytes while the value lives.
+//! The disks that a test runs on, each as a `Vfs` that keeps its bytes while the value lives, and watches its rules.
 
 use std::sync::{Arc, OnceLock};
 
+use keelstone::lab::Bug;
 use keelstone::vfs::{MemoryDisk, NativeDisk, Vfs};
 use keelstone_host::sandbox::Sandbox;
 use tempfile::TempDir;
+
+use crate::rules::RulesDisk;
 
 /// The component that ships, ready to run.
 ///
@@ -32,13 +35,21 @@ pub enum DiskKind {
     Native,
     /// In memory, and the engine runs as a component inside the sandbox.
     Sandbox,
+    /// In memory, and nobody watches the rules: for mistakes that are made on purpose.
+    Unwatched,
 }
 
 impl Disk {
     /// An empty disk in memory.
     #[must_use]
     pub fn memory() -> Self {
-        Self { vfs: Arc::new(MemoryDisk::new()), _dir: None }
+        Self { vfs: Arc::new(RulesDisk::new(MemoryDisk::new())), _dir: None }
+    }
+
+    /// An empty disk in memory, watched unless a mistake is made on purpose.
+    #[must_use]
+    pub fn with(bug: Option<Bug>) -> Self {
+        Self::new(if bug.is_none() { DiskKind::Memory } else { DiskKind::Unwatched })
     }
 
     /// An empty temporary directory, removed with the last clone.
@@ -49,7 +60,7 @@ impl Disk {
     pub fn native() -> Self {
         let dir = TempDir::with_prefix("keelstone-test").expect("a temporary directory");
         let vfs = NativeDisk::open(dir.path()).expect("the directory can be opened");
-        Self { vfs: Arc::new(vfs), _dir: Some(Arc::new(dir)) }
+        Self { vfs: Arc::new(RulesDisk::new(vfs)), _dir: Some(Arc::new(dir)) }
     }
 
     /// An empty disk of a kind.
@@ -58,6 +69,7 @@ impl Disk {
         match kind {
             DiskKind::Memory | DiskKind::Sandbox => Self::memory(),
             DiskKind::Native => Self::native(),
+            DiskKind::Unwatched => Self::of(Arc::new(MemoryDisk::new())),
         }
     }
 

@@ -22,6 +22,7 @@ pub mod model;
 pub mod op;
 pub mod redb;
 pub mod rng;
+pub mod rules;
 pub mod schedule;
 pub mod script;
 pub mod shape;

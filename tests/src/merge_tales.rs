@@ -311,7 +311,7 @@ fn sealed(tale: &Tale) -> usize {
 
 /// Bitcask's `bitcask_timeshift`: with the clock set back, a newer write lost to an older one at the next start.
 pub fn bitcask_timeshift_newer_write_wins_with_the_clock_set_back(shape: Shape) {
-    let disk = crate::disk::Disk::memory();
+    let disk = crate::disk::Disk::with(shape.bug);
     let clock = ManualClock::new(5000);
     let open = || keelstone::Db::open(disk.vfs(), shape.options(&clock)).unwrap();
     let db = open();

@@ -406,7 +406,7 @@ impl Mirror {
     }
 
     fn backup(&mut self) -> Said {
-        let copy = Disk::memory();
+        let copy = Disk::with(self.shape.bug);
         fine("backup", self.db().backup(&copy.vfs(), STORE_SEED + 1))?;
         let report = fine("verify the copy", keelstone::verify(&copy.vfs()))?;
         same("damage of the copy", &report.corrupt, &Vec::new())?;

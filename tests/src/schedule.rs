@@ -15,6 +15,7 @@ use crate::mirror::{START_MS, collect, fine, same, same_entries};
 use crate::model::Model;
 use crate::op::Op;
 use crate::rng::Rng;
+use crate::rules::RulesDisk;
 use crate::shape::Shape;
 
 /// More choices than a terminating run of a test needs.
@@ -108,7 +109,8 @@ impl<'a> World<'a> {
     fn new(shape: Shape, ops: &'a [Op]) -> Result<Self, String> {
         let disk = MemoryDisk::new();
         let clock = ManualClock::new(START_MS);
-        let db = Db::open(Arc::new(disk.clone()) as Arc<dyn Vfs>, shape.options(&clock));
+        let watched: Arc<dyn Vfs> = Arc::new(RulesDisk::new(disk.clone()));
+        let db = Db::open(watched, shape.options(&clock));
         let (db, mut model) = (fine("open", db)?, Model::default());
         model.see_time(START_MS);
         let (snapshots, hand) = (Vec::new(), Vec::new());

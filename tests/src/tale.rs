@@ -29,7 +29,7 @@ impl Tale {
     /// As every step does, if something goes wrong or the two sides disagree.
     #[must_use]
     pub fn new(shape: Shape) -> Self {
-        Self::on(Disk::memory(), shape)
+        Self::on(Disk::with(shape.bug), shape)
     }
 
     /// A store on a disk that the test knows.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use keelstone::vfs::{FaultDisk, Trace};
+use keelstone::vfs::{FaultDisk, Trace, Vfs};
 use keelstone::{Batch, Db, Durability, Entry, ManualClock, Write};
 
 use keelstone_host::engine::{self, Engine};
@@ -15,6 +15,7 @@ use super::history::History;
 use crate::mirror::START_MS;
 use crate::model::delete;
 use crate::op::Op;
+use crate::rules::RulesDisk;
 use crate::shape::Shape;
 
 /// What a mark in the trace stands for.
@@ -29,6 +30,8 @@ enum Note {
 /// A store on a fault disk, and what it acknowledged.
 pub struct Driver {
     disk: FaultDisk,
+    /// The disk as the store gets it: watched, unless a mistake is made on purpose.
+    vfs: Arc<dyn Vfs>,
     clock: Arc<ManualClock>,
     shape: Shape,
     db: Option<Db>,
@@ -92,8 +95,12 @@ impl Driver {
         let clock = ManualClock::new(START_MS);
         let (db, notes) = (None, Vec::new());
         let (sandbox, inside) = (None, None);
+        let vfs: Arc<dyn Vfs> = match shape.bug {
+            None => Arc::new(RulesDisk::new(disk.clone())),
+            Some(_) => Arc::new(disk.clone()),
+        };
         let mut driver =
-            Self { disk, clock, shape, db, sandbox, inside, notes, failed: 0, errors: 0 };
+            Self { disk, vfs, clock, shape, db, sandbox, inside, notes, failed: 0, errors: 0 };
         driver.note(Note::Time(START_MS));
         driver
     }
@@ -168,7 +175,7 @@ impl Driver {
         if let Some(db) = self.store() {
             return Ok(db);
         }
-        let vfs = Arc::new(self.disk.clone());
+        let vfs = Arc::clone(&self.vfs);
         let options = self.shape.options(&self.clock);
         match &self.sandbox {
             Some(sandbox) => self.inside = Some(sandbox.open(vfs, &options)?),

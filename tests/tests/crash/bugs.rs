@@ -16,7 +16,7 @@ use keelstone_tests::shape::Shape;
 fn calm(bug: Bug) -> Result<(), String> {
     let twist = Twist { bug: Some(bug), ..Twist::HASH };
     for path in all("engine") {
-        check(&path, DiskKind::Memory, twist, false)?;
+        check(&path, DiskKind::Unwatched, twist, false)?;
     }
     for (name, tale) in merge_tales::ALL {
         let told = quietly(|| {
@@ -26,7 +26,7 @@ fn calm(bug: Bug) -> Result<(), String> {
         told.map_err(|error| format!("{name}: {}", first_line(&error)))?;
     }
     for seed in 1..=60 {
-        let run = Run { seed, ops: 400, kind: DiskKind::Memory, twist };
+        let run = Run { seed, ops: 400, kind: DiskKind::Unwatched, twist };
         run.check("").map_err(|error| format!("seed {seed}: {}", first_line(&error)))?;
     }
     Ok(())

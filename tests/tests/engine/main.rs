@@ -18,5 +18,6 @@ mod fixtures;
 mod golden;
 mod levels;
 mod merges;
+mod rules;
 mod schedules;
 mod threads;
