@@ -16,6 +16,7 @@ mod bless;
 mod ci;
 mod component;
 mod counts;
+mod crash;
 mod demo;
 mod fuzz;
 mod nostd;
@@ -33,6 +34,7 @@ usage: cargo xtask VERB
   test [FILTER]           every test; with FILTER those whose name contains it
   ci                      what continuous integration checks: lints, docs, demo, benchmarks, tests
   tidy                    the house rules: floors, headers, sizes, names, promises, leftovers
+  crash [--long]          every crash of all programs of up to two words, or of three: some hours
   fuzz [TARGET] [SECONDS] one fuzz target, or each in turn, 600 seconds each unless told otherwise
   bench [NAME]            the benchmarks, or one of them
   bless                   record the golden scripts anew, raise the minimum numbers of tests
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Some("test") => at_most(1, rest).and_then(|()| test::run(rest.first().map(String::as_str))),
         Some("component") => at_most(0, rest).and_then(|()| component::run()),
         Some("ci") => at_most(0, rest).and_then(|()| ci::run()),
+        Some("crash") => crash::run(rest),
         Some("tidy") => at_most(0, rest).and_then(|()| tidy::run()),
         Some("fuzz") => at_most(2, rest).and_then(|()| fuzz::run(rest)),
         Some("bench") => {
