@@ -62,6 +62,19 @@ impl SandboxDb {
         Ok(events.into_iter().map(|event| (event.name, event.text)).collect())
     }
 
+    /// Fuel for each call from now on, in place of [`Limits::fuel`](super::Limits): for hosts that allow some calls more
+    /// than others.
+    pub fn set_fuel(&self, fuel: u64) {
+        self.shared.instance().set_fuel(fuel);
+    }
+
+    /// What the last call has left of its fuel.
+    #[must_use]
+    pub fn fuel_left(&self) -> u64 {
+        // Why 0: there is always fuel to ask for, as the sandbox is configured.
+        self.shared.instance().store.get_fuel().unwrap_or(0)
+    }
+
     /// How many operations the component has asked of its host.
     #[must_use]
     pub fn operations(&self) -> u64 {

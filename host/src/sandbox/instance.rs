@@ -52,6 +52,11 @@ impl Instance {
         Ok(Self { store, guest, limits, ended: None })
     }
 
+    /// Fuel for each call from now on.
+    pub(super) const fn set_fuel(&mut self, fuel: u64) {
+        self.limits.fuel = fuel;
+    }
+
     /// Calls the component. After a trap it is not called again, and every call gives that error.
     pub(super) fn call<T>(
         &mut self,

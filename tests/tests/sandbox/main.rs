@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(clippy::std_instead_of_alloc, reason = "tests have the standard library")]
+#![expect(clippy::print_stdout, reason = "a test tells what it tried")]
 
 mod component;
 mod contract;
 mod exports;
+mod fuel;
 mod limits;
 mod reach;
 mod stops;

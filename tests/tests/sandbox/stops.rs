@@ -14,7 +14,7 @@ use keelstone_tests::disk::sandbox;
 use keelstone_tests::rng::seeds;
 use keelstone_tests::shape::Shape;
 
-type State = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(crate) type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// The writes of the program, each a batch; some overwrite, some delete, some are large enough for
 /// several logs.
@@ -77,7 +77,7 @@ fn run(sandbox: &Sandbox, disk: &MemoryDisk, batches: &[Batch]) -> (usize, Optio
     }
 }
 
-fn state_of(db: &dyn Engine) -> State {
+pub(crate) fn state_of(db: &dyn Engine) -> State {
     let entries = db.snapshot().unwrap().scan().unwrap();
     entries.map(|entry| entry.unwrap()).map(|entry| (entry.key, entry.value)).collect()
 }
