@@ -19,6 +19,7 @@ pub mod long;
 pub mod merge_tales;
 pub mod mirror;
 pub mod model;
+pub mod models;
 pub mod op;
 pub mod redb;
 pub mod rng;

@@ -84,7 +84,7 @@ use alloc::vec::Vec;
 
 pub use counting::{CountingDisk, Counts};
 pub use error::{Error, Kind, Op, Result};
-pub use fault::{FaultDisk, PowerCut, Trace};
+pub use fault::{FaultDisk, Happened, PowerCut, Trace};
 pub use memory::{Image, MemoryDisk};
 pub use name::check_name;
 #[cfg(all(feature = "std", any(unix, windows)))]

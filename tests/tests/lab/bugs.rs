@@ -17,7 +17,7 @@ fn model() -> Model {
 }
 
 /// The mistakes that this layout can make, each with a program that leads to it.
-const MISTAKES: &[(Bug, Layout, &str)] = &[
+pub(crate) const MISTAKES: &[(Bug, Layout, &str)] = &[
     (Bug::WriteNotSynced, Layout::Hash, "durable:a"),
     (Bug::WriteNotSynced, Layout::Ordered, "durable:a"),
     (Bug::BeginNotSynced, Layout::Hash, "durable:a"),
@@ -46,7 +46,7 @@ const MISTAKES: &[(Bug, Layout, &str)] = &[
 const MERGES: &str = "big:a,big:a,compact,delete:a,compact,reopen";
 
 /// What is found in a program, with a mistake or without.
-fn explored(bug: Option<Bug>, layout: Layout, program: &str) -> Explored {
+pub(crate) fn explored(bug: Option<Bug>, layout: Layout, program: &str) -> Explored {
     let settings = only(layout, program, model(), move |options| {
         options.lab.bug = bug;
         options.lab.manifest_bytes = 600;
@@ -56,7 +56,7 @@ fn explored(bug: Option<Bug>, layout: Layout, program: &str) -> Explored {
 }
 
 /// Does something for each row, on two threads.
-fn for_each<T: Sync>(rows: &[T], act: impl Fn(&T) + Sync) {
+pub(crate) fn for_each<T: Sync>(rows: &[T], act: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {

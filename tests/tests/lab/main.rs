@@ -14,6 +14,7 @@
 )]
 
 mod bugs;
+mod models;
 mod programs;
 mod syncs;
 

@@ -101,6 +101,12 @@ pub struct Life {
 }
 
 impl Life {
+    /// A life after so many crashes. If there is a disk and it records, it keeps the marks.
+    #[must_use]
+    pub const fn new(crashes: u8, disk: Option<FaultDisk>) -> Self {
+        Self { crashes, disk }
+    }
+
     /// Notes that something was begun or acknowledged. The judge of a later crash is told.
     pub fn mark(&self, mark: u64) {
         if let Some(disk) = &self.disk {

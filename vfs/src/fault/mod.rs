@@ -9,6 +9,7 @@
 //!   cut      what a power cut leaves                  states       all of what it can leave
 //!   left     what a power cut leaves open             (for the crash lab)
 //!   trace    a recording, replayed to any point       inspect      looking in, damaging
+//!   happened an operation of a trace, for other models of crashes
 //! ```
 //!
 //! # The model
@@ -28,6 +29,7 @@ mod cut;
 mod dice;
 mod disk;
 mod file;
+mod happened;
 mod inode;
 mod inspect;
 mod left;
@@ -42,6 +44,7 @@ mod tests;
 mod trace;
 
 pub use cut::{PowerCut, Rest};
+pub use happened::Happened;
 pub(crate) use left::{Left, LeftFile, Part};
 pub use plan::{Effect, Fault, SyncFault};
 pub use states::EndStates;

@@ -4,10 +4,10 @@
 //! rebuilt from the trace, which is far cheaper than running it again.
 //! Promise: the disk at a point is the disk as it was, with what was pending still pending.
 
-use super::FaultDisk;
 use super::names::NameOp;
 use super::state::State;
 use super::step::{Fate, Step};
+use super::{FaultDisk, Happened};
 use crate::tree::Node;
 use crate::{Capabilities, SyncMode};
 use alloc::collections::BTreeSet;
@@ -75,6 +75,12 @@ impl Trace {
     #[must_use]
     pub fn line(&self, op: usize) -> Option<String> {
         self.tape.steps.get(op).map(ToString::to_string)
+    }
+
+    /// Operation `op` as a value; `None` beyond the end, and for failures, lies and damage.
+    #[must_use]
+    pub fn happened(&self, op: usize) -> Option<Happened<'_>> {
+        self.tape.steps.get(op).and_then(Step::happened)
     }
 
     /// How many bytes operation `op` writes; 0 for all that are not writes.

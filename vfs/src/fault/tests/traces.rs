@@ -2,7 +2,7 @@
 
 use super::{image, open, random_step, text};
 use crate::fault::dice::Dice;
-use crate::fault::{FaultDisk, Moment, PowerCut};
+use crate::fault::{FaultDisk, Happened, Moment, PowerCut};
 use crate::{SyncMode, Vfs};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -42,6 +42,36 @@ fn a_trace_has_one_line_for_each_operation() {
     assert_eq!(trace.marks(), [(1, 1), (3, 2), (3, 3), (11, 4)]);
     assert_eq!(trace.marks_before(3).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(trace.marks_before(0).count(), 0);
+}
+
+#[test]
+fn operations_are_values_too_but_for_lies_and_damage() {
+    let disk = FaultDisk::recording();
+    let file = disk.create("a").unwrap();
+    file.write_at(b"hi", 3).unwrap();
+    disk.rename("a", "b").unwrap();
+    file.set_len(4).unwrap();
+    file.sync(SyncMode::Data).unwrap();
+    disk.sync_dir("").unwrap();
+    disk.lie(true);
+    file.sync(SyncMode::All).unwrap();
+    disk.flip("b", 3, 0).unwrap();
+    disk.remove("b").unwrap();
+    let trace = disk.trace();
+    let happened: Vec<_> = (0..=trace.len()).map(|op| trace.happened(op)).collect();
+    let expected = [
+        Some(Happened::Create { name: "a", file: 0 }),
+        Some(Happened::Write { file: 0, offset: 3, bytes: b"hi" }),
+        Some(Happened::Rename { from: "a", to: "b" }),
+        Some(Happened::SetLen { file: 0, len: 4 }),
+        Some(Happened::Sync { file: 0, mode: SyncMode::Data }),
+        Some(Happened::SyncDir { dir: "" }),
+        None,
+        None,
+        Some(Happened::Remove { name: "b" }),
+        None,
+    ];
+    assert_eq!(happened, expected);
 }
 
 /// Everything that can be known about a disk.
