@@ -51,3 +51,9 @@ fn scripts_in_the_ordered_layout_on_the_native_disk() {
     run(DiskKind::Native, Twist::ORDERED);
     of("ordered", 4, Layout::Ordered, DiskKind::Native, Twist::ORDERED);
 }
+
+#[test]
+fn scripts_in_the_ordered_layout_inside_the_sandbox() {
+    run(DiskKind::Sandbox, Twist::ORDERED);
+    of("ordered", 4, Layout::Ordered, DiskKind::Sandbox, Twist::ORDERED);
+}
