@@ -38,7 +38,7 @@ pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
 pub use db::{
     Bounds, BulkLoad, Db, Entry, Health, Job, LogReader, Scan, Snapshot, Value, Walk, lock, repair,
-    verify,
+    verify, verify_with,
 };
 pub use dump::{Dump, dump};
 pub use error::{Corruption, Damage, Error, FileName, Invalid, Result};

@@ -93,7 +93,7 @@ pub(crate) fn stats(from: &keelstone::Stats) -> Vec<(String, u64)> {
 
 /// What a verification found.
 pub(crate) fn verify_report(report: keelstone::VerifyReport) -> wit::VerifyReport {
-    let keelstone::VerifyReport { files, records, bytes, torn, corrupt, .. } = report;
+    let keelstone::VerifyReport { files, records, bytes, torn, corrupt, order_unchecked, .. } = report;
     let torn = torn.into_iter().map(|t| wit::Torn {
         file: t.file.to_string(),
         offset: t.offset,
@@ -101,7 +101,7 @@ pub(crate) fn verify_report(report: keelstone::VerifyReport) -> wit::VerifyRepor
     });
     let torn = torn.collect();
     let corrupt = corrupt.into_iter().map(corruption).collect();
-    wit::VerifyReport { files, records, bytes, torn, corrupt }
+    wit::VerifyReport { files, records, bytes, torn, corrupt, order_unchecked }
 }
 
 /// What a repair did.

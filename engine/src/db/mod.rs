@@ -24,7 +24,7 @@ use ops::{op_of, range_tombstone, tombstone};
 pub use scan::{Bounds, Scan};
 pub use snapshot::Snapshot;
 use store::{Store, either};
-pub use tools::{lock, repair, verify};
+pub use tools::{lock, repair, verify, verify_with};
 pub use value::{Entry, Value};
 use value::{bytes_of, expiry_of, value_of, value_of_item, value_with_expiry};
 pub use walk::Walk;

@@ -21,17 +21,30 @@ pub fn lock(vfs: &dyn Vfs, mode: OpenMode) -> Result<Option<Box<dyn Lock>>> {
     journal::lock(vfs, mode)
 }
 
-/// Reads a store that nobody has open, every byte of it, and changes none.
+/// Reads a store that nobody has open, every byte of it, and changes none. Of a store in an order of one's own it cannot
+/// check that order: the report says so, and [`verify_with`] can.
 ///
 /// # Errors
 /// `Locked`, `NoStore`, `Version`, `Storage`. Damage is no error, it stands in the report.
 pub fn verify(vfs: &Arc<dyn Vfs>) -> Result<VerifyReport> {
+    verify_as(vfs, None)
+}
+
+/// As [`verify`], with the comparator of the options: the order of the keys is checked too.
+///
+/// # Errors
+/// As [`verify`]; `Invalid` if the store was created with another comparator.
+pub fn verify_with(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<VerifyReport> {
+    verify_as(vfs, Some(options))
+}
+
+fn verify_as(vfs: &Arc<dyn Vfs>, options: Option<&Options>) -> Result<VerifyReport> {
     let mut verifying = journal::begin_verify(vfs)?;
     if let Some(loaded) = &verifying.loaded {
         let report = &mut verifying.report;
         match loaded.state.layout {
             hash::LAYOUT => hash::verify(vfs, loaded, report)?,
-            ordered::LAYOUT => ordered::verify(vfs, loaded, report)?,
+            ordered::LAYOUT => ordered::verify(vfs, loaded, options, report)?,
             _ => return Err(Error::Unsupported("the layout of this store")),
         }
     }
@@ -44,7 +57,7 @@ pub fn verify(vfs: &Arc<dyn Vfs>) -> Result<VerifyReport> {
 /// `Locked`, `NoStore` if not even the store's seed can be read, `Storage`, `OutOfSpace`: it writes what it keeps before it
 /// removes anything, and can be run again.
 pub fn repair(vfs: &Arc<dyn Vfs>, options: &Options) -> Result<RepairReport> {
-    let checked = verify(vfs)?;
+    let checked = verify_with(vfs, options)?;
     match journal::layout_of(&**vfs, ordered::LAYOUT)? {
         Some(ordered::LAYOUT) if checked.is_sound() => {
             let options = Options { mode: OpenMode::ReadOnly, ..options.clone() };

@@ -56,6 +56,9 @@ pub struct VerifyReport {
     pub corrupt: Vec<Corruption>,
     /// Of damage in sorted tables, which keys it hurts.
     pub hurt: Vec<Hurt>,
+    /// Sorted tables that were read and checked but for the order of their keys: it is one's own, and nobody gave the
+    /// comparator.
+    pub order_unchecked: u64,
 }
 
 impl VerifyReport {

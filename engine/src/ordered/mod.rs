@@ -28,6 +28,7 @@ mod repair;
 mod snapshot;
 mod stats;
 mod table;
+mod unordered;
 mod verify;
 mod version;
 mod walk;

@@ -79,6 +79,7 @@ pub(super) fn verify_report(from: wit::VerifyReport) -> VerifyReport {
     };
     report.torn = from.torn.into_iter().filter_map(torn).collect();
     report.corrupt = from.corrupt.iter().map(corruption).collect();
+    report.order_unchecked = from.order_unchecked;
     report
 }
 

@@ -18,6 +18,7 @@ mod fixtures;
 mod golden;
 mod levels;
 mod merges;
+mod order;
 mod rules;
 mod schedules;
 mod threads;
