@@ -233,9 +233,12 @@ pub(super) struct Crash {
     /// Go one way to a crash again, as printed; with --program and --layout
     #[arg(long, value_name = "PATH", requires = "program")]
     pub(super) repeat: Option<String>,
-    /// If a promise is broken, write the files that recovery found into this new directory
+    /// If a promise is broken, write both disks into this new directory: before/ as without the crash, left/ as recovery found it
     #[arg(long, value_name = "DIR")]
     pub(super) found: Option<PathBuf>,
+    /// Write what was tried and found into this new file, as a page for a browser
+    #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
+    pub(super) report: Option<PathBuf>,
 }
 
 /// Bytes of an argument whose escapes are read.

@@ -1,19 +1,22 @@
 //! `crash`: every crash of short programs, tried in memory, and a certificate of what was tried.
 //!
-//! Called by the hall; calls the crash lab. No directory is touched, but for the files that are asked for.
+//! Called by the hall; calls the crash lab. No directory is touched, but for the files that are asked for; a page is
+//! written as a whole or not at all.
 //! Promise: the same arguments print the same lines but for times; a broken promise of the store is exit 3.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
 use keelstone::Layout;
-use keelstone::vfs::crash::{Certificate, Explanation, Model};
-use serde_json::{Map, Value};
+use keelstone::vfs::crash::{Explanation, Model};
+use tempfile::NamedTempFile;
 
 use super::args::{Crash, Globals, LayoutName};
 use super::exit::{Failure, Outcome};
 use super::output::Output;
-use crate::crash::{Explored, Program, Settings, lab, run};
+use crate::crash::counts::{layout_name, repeat_command};
+use crate::crash::{Counts, Program, Settings, lab, report, run, write_images};
 
 pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Outcome {
     if globals.sandbox {
@@ -22,18 +25,61 @@ pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Ou
     // Why: a panic of the store is a violation that is told as one; it needs no lines of its own.
     std::panic::set_hook(Box::new(|_| {}));
     let settings = settings(args, globals)?;
+    if let Some(dir) = args.found.as_deref().filter(|dir| dir.symlink_metadata().is_ok()) {
+        return Err(Failure::Usage(format!("--found: {} is there already", dir.display())));
+    }
     if let Some(path) = &args.repeat {
         return repeat(&settings, path, args, out);
     }
+    let page = args.report.as_deref().map(NewPage::new).transpose()?;
+    let settings = if page.is_some() { report::settings(settings) } else { settings };
     let begun = Instant::now();
     let explored = run(&settings).map_err(broken)?;
-    let micros = begun.elapsed().as_micros().max(1);
-    let mut all = Certificate::default();
-    explored.iter().for_each(|explored| all.add(explored.certificate.clone()));
-    print(&settings, &explored, &all, micros, out)?;
+    let counts = Counts::of(&settings, &explored, begun.elapsed());
+    print(&counts, out)?;
+    if let Some(page) = page {
+        page.write(&report::page(&settings, &explored, &counts))?;
+    }
     let found = explored.iter().find_map(|e| Some((e, e.explanation.as_ref()?)));
     let Some((explored, explanation)) = found else { return Ok(()) };
     tell(explored.layout, &explored.program, explanation, args, out)
+}
+
+/// The page on its way: a file beside it that becomes it when all of it is written.
+struct NewPage<'a> {
+    path: &'a Path,
+    file: NamedTempFile,
+}
+
+impl<'a> NewPage<'a> {
+    /// Begins it before the run, so that a path which cannot be written is told at once.
+    fn new(path: &'a Path) -> Outcome<Self> {
+        if path.symlink_metadata().is_ok() {
+            return Err(Failure::Usage(format!("--report: {} is there already", path.display())));
+        }
+        let Some(name) = path.file_name() else {
+            return Err(Failure::Usage(format!("--report: {} names no file", path.display())));
+        };
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(name);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix);
+        // Why: others may read it, as any file that a command makes; the system takes off what the user does not want.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(dir.unwrap_or(Path::new(".")));
+        let file = file.map_err(Failure::io(path.display().to_string()))?;
+        Ok(Self { path, file })
+    }
+
+    /// Ends it: the whole page, or none. A file that has come there meanwhile stays.
+    fn write(mut self, page: &str) -> Outcome {
+        let doing = self.path.display().to_string();
+        self.file.write_all(page.as_bytes()).map_err(Failure::io(doing.clone()))?;
+        let kept = self.file.persist_noclobber(self.path);
+        kept.map(drop).map_err(|error| Failure::io(doing)(error.error))
+    }
 }
 
 fn broken(message: String) -> Failure {
@@ -56,7 +102,8 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
     let words = words.ok_or_else(|| Failure::Usage("--words: at most 4".into()))?;
     let model = if args.full { Model::FULL } else { Model::HALF };
     let model = Model { depth: args.depth, point_states_max: args.states, ..model };
-    Ok(Settings { layouts, words, program, model, adjust: std::sync::Arc::new(|_| {}) })
+    let adjust = std::sync::Arc::new(|_: &mut _| {});
+    Ok(Settings { layouts, words, program, model, adjust, recordings_max: 0 })
 }
 
 /// Goes one way again.
@@ -73,53 +120,12 @@ fn repeat(settings: &Settings, path: &str, args: &Crash, out: &mut Output<'_>) -
     }
 }
 
-/// The word of `--layout`: the settings name these two only.
-const fn layout_name(layout: Layout) -> &'static str {
-    match layout {
-        Layout::Hash => "hash",
-        _ => "ordered",
-    }
-}
-
 /// The certificate.
-fn print(
-    settings: &Settings,
-    explored: &[Explored],
-    all: &Certificate,
-    micros: u128,
-    out: &mut Output<'_>,
-) -> Outcome {
-    let layouts: Vec<&str> = settings.layouts.iter().map(|layout| layout_name(*layout)).collect();
-    let class = if all.is_exhaustive() { "exhaustive" } else { "k-bounded" };
-    let per_second = u128::from(all.runs()) * 1_000_000 / micros;
-    let rows: Vec<(&str, Value)> = vec![
-        ("class", class.into()),
-        ("kills", all.kills.into()),
-        ("layouts", layouts.join(",").into()),
-        ("lives", all.lives.into()),
-        ("millis", u64::try_from(micros / 1000).unwrap_or(u64::MAX).into()),
-        ("model", settings.model.to_string().into()),
-        ("outcomes", all.outcomes.into()),
-        ("per_second", u64::try_from(per_second).unwrap_or(u64::MAX).into()),
-        ("points", all.points.len().into()),
-        ("power_cuts", all.power_cuts.into()),
-        ("programs", explored.len().into()),
-        ("runs", all.runs().into()),
-        ("second_crashes", all.second.into()),
-        ("states_at_once_log10", format!("{:.1}", all.states_log10).into()),
-        ("violations", all.violations.len().into()),
-    ];
+fn print(counts: &Counts, out: &mut Output<'_>) -> Outcome {
     if out.is_json() {
-        let mut object: Map<String, Value> =
-            rows.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-        object.insert("bounded".into(), all.bounded.iter().cloned().collect());
-        return out.object(&Value::Object(object));
+        return out.object(&counts.object());
     }
-    for (name, value) in &rows {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        out.text(&format!("{name}={text}"))?;
-    }
-    all.bounded.iter().try_for_each(|what| out.text(&format!("bounded {what}")))
+    counts.lines().iter().try_for_each(|line| out.text(line))
 }
 
 /// What is wrong, and the command that repeats it.
@@ -130,32 +136,17 @@ fn tell(
     args: &Crash,
     out: &mut Output<'_>,
 ) -> Outcome {
-    let command = format!(
-        "keel crash --layout {} --program {program} --repeat {}",
-        layout_name(layout),
-        explanation.path
-    );
+    let path = explanation.path.to_string();
+    let command = repeat_command(layout, &program.to_string(), &path);
     if !out.is_json() {
         out.text(&format!("violation program={program} layout={}", layout_name(layout)))?;
         explanation.to_string().lines().try_for_each(|line| out.text(line))?;
         out.text(&command)?;
     }
     if let Some(dir) = &args.found {
-        write_image(dir, explanation)?;
+        let failed = Failure::io(dir.display().to_string());
+        write_images(dir, &explanation.scene).map_err(failed)?;
     }
     out.flush()?;
     Err(Failure::Broken(format!("the promise is broken, repeat: {command}")))
-}
-
-/// The files that recovery found, in a directory of their own.
-fn write_image(dir: &Path, explanation: &Explanation) -> Outcome {
-    let failed = |error| Failure::io(dir.display().to_string())(error);
-    std::fs::create_dir(dir).map_err(failed)?;
-    for (name, bytes) in &explanation.found {
-        match name.strip_suffix('/') {
-            Some(name) => std::fs::create_dir_all(dir.join(name)).map_err(failed)?,
-            None => std::fs::write(dir.join(name), bytes).map_err(failed)?,
-        }
-    }
-    Ok(())
 }

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use keelstone::Layout;
+use keelstone::vfs::Trace;
 use keelstone::vfs::crash::{
     Certificate, Explanation, Model, Path, explain, explore_points, is_kept,
 };
 
 use super::program::Program;
-use super::store::{Adjust, Store};
+use super::store::{Adjust, Store, mark_name};
 
 /// What is tried.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct Settings {
     pub model: Model,
     /// Changes the options of the stores.
     pub adjust: Adjust,
+    /// Of the first so many programs, and of one that breaks the promise, the recording is kept.
+    pub recordings_max: usize,
 }
 
 /// What was found for one program.
@@ -41,10 +44,34 @@ pub struct Explored {
     pub certificate: Certificate,
     /// The first violation, explained.
     pub explanation: Option<Explanation>,
+    /// What the program did to the disk, if it is kept.
+    pub recording: Option<Recording>,
+}
+
+/// What a program did to the disk, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// The steps, in order.
+    pub steps: Vec<String>,
+    /// The marks, each with the number of steps before it.
+    pub marks: Vec<(usize, String)>,
+    /// The first point that was explored: those before it were, with shorter programs.
+    pub from: usize,
+}
+
+impl Recording {
+    /// A trace as text.
+    #[must_use]
+    pub fn of(trace: &Trace, from: usize) -> Self {
+        let steps = (0..trace.len()).filter_map(|op| trace.line(op)).collect();
+        let marks = trace.marks().iter().map(|(at, mark)| (*at, mark_name(*mark))).collect();
+        Self { steps, marks, from }
+    }
 }
 
 /// Every program that the settings name, in order.
-fn programs(settings: &Settings) -> Vec<(Layout, Program)> {
+#[must_use]
+pub fn programs(settings: &Settings) -> Vec<(Layout, Program)> {
     let of = |layout: &Layout| -> Vec<(Layout, Program)> {
         let programs = match &settings.program {
             Some(program) => vec![program.clone()],
@@ -72,7 +99,7 @@ pub fn run(settings: &Settings) -> Result<Vec<Explored>, String> {
             else {
                 return done;
             };
-            let explored = one(settings, *layout, program);
+            let explored = one(settings, *layout, program, n < settings.recordings_max);
             if explored.as_ref().map_or(true, |explored| explored.explanation.is_some()) {
                 bad.fetch_min(n, Ordering::Relaxed);
             }
@@ -90,7 +117,12 @@ pub fn run(settings: &Settings) -> Result<Vec<Explored>, String> {
 }
 
 /// Explores one program.
-fn one(settings: &Settings, layout: Layout, program: &Program) -> Result<Explored, String> {
+fn one(
+    settings: &Settings,
+    layout: Layout,
+    program: &Program,
+    kept: bool,
+) -> Result<Explored, String> {
     let store = Store::new(layout, program.clone(), settings.adjust.clone());
     let (trace, last) = store.record().map_err(|error| format!("{program}: {error}"))?;
     let from = if settings.program.is_some() { 0 } else { last };
@@ -99,7 +131,9 @@ fn one(settings: &Settings, layout: Layout, program: &Program) -> Result<Explore
     let explanation = first
         .map(|violation| explain(&store, &trace, &settings.model, &violation.path))
         .transpose()?;
-    Ok(Explored { layout, program: program.clone(), certificate, explanation })
+    let recording = (kept || (explanation.is_some() && settings.recordings_max > 0))
+        .then(|| Recording::of(&trace, from));
+    Ok(Explored { layout, program: program.clone(), certificate, explanation, recording })
 }
 
 /// Goes one way to a crash of a program again; `None` if nothing is wrong there.

@@ -4,13 +4,19 @@
 //!
 //! ```text
 //!   program   words over two keys         store   a store as a system of the lab
-//!   lab       many programs, all cores
+//!   lab       many programs, all cores         counts  the certificate of all of them, line by line
+//!   report/   a run as one HTML page         images  a counterexample as directories
 //! ```
 
+pub mod counts;
+mod images;
 pub mod lab;
 pub mod program;
+pub mod report;
 pub mod store;
 
-pub use lab::{Explored, Settings, run};
+pub use counts::Counts;
+pub use images::write_images;
+pub use lab::{Explored, Recording, Settings, run};
 pub use program::{Program, Word};
 pub use store::{Adjust, Store};

@@ -363,6 +363,10 @@ impl System for Store {
         );
         Err(format!("{} is shown: {after}; {least} to {begun} were to be kept", show(seen)))
     }
+
+    fn text(&self, seen: &Seen) -> String {
+        show(seen)
+    }
 }
 
 /// What a store shows, on a line.

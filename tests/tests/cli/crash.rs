@@ -1,6 +1,8 @@
 //! `crash`: a certificate, the same each time, and a way that is gone again.
 
-use crate::run::keel;
+use std::fs;
+
+use crate::run::{Place, keel};
 
 /// The value of a line `name=value`.
 fn value<'a>(text: &'a str, name: &str) -> &'a str {
@@ -59,4 +61,41 @@ fn arguments_that_make_no_sense_are_refused() {
     assert_eq!(keel(["crash", "--sandbox"]).failed(2), "crash has no --sandbox");
     let both = keel(["crash", "--program", "put:a", "--repeat", "1:0"]);
     assert_eq!(both.failed(2), "--repeat: needs --program and --layout");
+}
+
+const SHORT: [&str; 7] = ["crash", "--layout", "hash", "--program", "put:a", "--states", "100"];
+
+#[test]
+fn page_holds_the_certificate_that_is_printed() {
+    let place = Place::new();
+    let path = place.path("out.html");
+    let line = keel([&SHORT[..], &["--json", "--report", &path]].concat()).printed();
+    let page = fs::read_to_string(&path).unwrap();
+    let line = line.trim_end();
+    assert!(line.contains("\"violations\":0") && !line.contains('<'), "{line}");
+    let element = format!("<script type=\"application/json\" id=\"certificate\">{line}</script>");
+    assert!(page.contains(&element), "{line}");
+    assert!(page.contains("\"program\":\"put:a\"") && page.ends_with("</html>\n"));
+    let beside = fs::read_dir(place.path(".")).unwrap().count();
+    assert_eq!(beside, 1, "nothing is left beside the page");
+}
+
+#[test]
+fn page_that_cannot_be_written_is_told_before_the_run() {
+    let place = Place::new();
+    let taken = place.path("taken.html");
+    fs::write(&taken, "mine").unwrap();
+    let report = |path: &str| keel([&SHORT[..], &["--report", path]].concat());
+    let ran = report(&taken);
+    assert_eq!(ran.failed(2), format!("--report: {taken} is there already"));
+    assert_eq!((ran.out.as_str(), fs::read_to_string(&taken).unwrap()), ("", "mine".into()));
+    let nowhere = place.path("missing/out.html");
+    let ran = report(&nowhere);
+    assert!(ran.failed(4).starts_with(&nowhere), "{ran:?}");
+    assert_eq!(ran.out, "");
+    let ran = keel([&SHORT[..], &["--found", &taken]].concat());
+    assert_eq!(ran.failed(2), format!("--found: {taken} is there already"));
+    assert_eq!(ran.out, "");
+    let both = keel([&SHORT[..], &["--repeat", "3:0", "--report", &nowhere]].concat());
+    assert!(both.failed(2).contains("cannot be used with"), "{both:?}");
 }

@@ -43,7 +43,7 @@ pub(crate) const MISTAKES: &[(Bug, Layout, &str)] = &[
 ];
 
 /// Two merges of the hash layout, a deletion between them.
-const MERGES: &str = "big:a,big:a,compact,delete:a,compact,reopen";
+pub const MERGES: &str = "big:a,big:a,compact,delete:a,compact,reopen";
 
 /// What is found in a program, with a mistake or without.
 pub(crate) fn explored(bug: Option<Bug>, layout: Layout, program: &str) -> Explored {

@@ -16,6 +16,7 @@
 mod bugs;
 mod models;
 mod programs;
+mod report;
 mod syncs;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use keelstone_host::crash::{Program, Settings};
 /// Both layouts, the engine as it is.
 fn settings(words: usize, model: Model) -> Settings {
     let layouts = vec![Layout::Hash, Layout::Ordered];
-    Settings { layouts, words, program: None, model, adjust: Arc::new(|_| {}) }
+    Settings { layouts, words, program: None, model, adjust: Arc::new(|_| {}), recordings_max: 0 }
 }
 
 /// One program of one layout, from its beginning on, with changed options.
@@ -39,5 +40,6 @@ fn only(
 ) -> Settings {
     let program: Program = program.parse().unwrap();
     let adjust = Arc::new(adjust);
-    Settings { layouts: vec![layout], words: 0, program: Some(program), model, adjust }
+    let (layouts, program) = (vec![layout], Some(program));
+    Settings { layouts, words: 0, program, model, adjust, recordings_max: 0 }
 }

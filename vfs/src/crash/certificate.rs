@@ -13,10 +13,14 @@ pub struct Point {
     pub op: usize,
     /// Recoveries that ran for power cuts and kills here.
     pub runs: u64,
+    /// Those of them that ran for kills.
+    pub kills: u64,
     /// Recoveries that ran for second crashes.
     pub second: u64,
-    /// Different things that recovery showed.
+    /// Different things that recovery showed after a power cut.
     pub outcomes: usize,
+    /// The first of them as text, as many as the model says.
+    pub shown: Vec<String>,
     /// Whether a violation was found here.
     pub violated: bool,
 }

@@ -8,7 +8,8 @@ use super::System;
 use super::explore::{explore_points, walk_path};
 use super::model::Model;
 use super::path::Path;
-use crate::{Image, Trace};
+use super::remains::Scene;
+use crate::Trace;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,9 +27,28 @@ pub struct Explanation {
     /// What the crash left, in words.
     pub effects: Vec<String>,
     /// The sync that was missing, if one alone would have helped.
-    pub barrier: Option<String>,
-    /// What recovery found.
-    pub found: Image,
+    pub barrier: Option<Barrier>,
+    /// The disk that crashed last: without the crash, and as it was left.
+    pub scene: Scene,
+    /// If the machine crashed twice: what recovery and the first use did between the crashes.
+    pub second_life: Option<Trace>,
+}
+
+/// A sync that is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    /// Its place: behind so many steps of the recording.
+    pub op: usize,
+    /// The sync.
+    pub sync: String,
+    /// The step before it.
+    pub after: String,
+}
+
+impl fmt::Display for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` after `{}`", self.sync, self.after)
+    }
 }
 
 /// Whether nothing is wrong at the end of a path.
@@ -56,8 +76,7 @@ pub fn explain<S: System>(
 ) -> Result<Explanation, String> {
     let walked = walk_path(system, trace, model, path)?;
     let message = walked.message().ok_or_else(|| format!("nothing is wrong at {path}"))?;
-    let mut best =
-        Small { path: path.clone(), message, effects: walked.words, found: walked.found.cached() };
+    let mut best = Small { path: path.clone(), message, effects: walked.words };
     // Why two ways: what survived explains some failures, what was lost explains others.
     for plain in [1, 0] {
         let small = shrink(system, trace, model, path, plain);
@@ -72,8 +91,11 @@ pub fn explain<S: System>(
     // Why not all: what a kill leads to is only seen with kills, and without them a point is tried sooner.
     let quick = Model { kills: killed && model.kills, ..model.clone() };
     let barrier = barrier(system, trace, &quick, first);
-    let Small { path, message, effects, found } = best;
-    Ok(Explanation { path, message, between: (before, line(first)), effects, barrier, found })
+    let Small { path, message, effects } = best;
+    let walked = walk_path(system, trace, model, &path)?;
+    let (scene, second_life) = (walked.scene(), walked.between);
+    let between = (before, line(first));
+    Ok(Explanation { path, message, between, effects, barrier, scene, second_life })
 }
 
 /// A failure on its way to become smaller.
@@ -81,7 +103,6 @@ struct Small {
     path: Path,
     message: String,
     effects: Vec<String>,
-    found: Image,
 }
 
 impl Small {
@@ -118,8 +139,7 @@ fn shrink<S: System>(
             let Ok(walked) = walk_path(system, trace, model, &trial) else { continue };
             if let Some(message) = walked.message() {
                 trial.places.last_mut()?.choices = walked.choices.clone();
-                let found = walked.found.cached();
-                small = Some(Small { path: trial.clone(), message, effects: walked.words, found });
+                small = Some(Small { path: trial.clone(), message, effects: walked.words });
                 path = trial;
                 break;
             }
@@ -129,7 +149,7 @@ fn shrink<S: System>(
 }
 
 /// The first sync that would have helped at the point after `op` steps.
-fn barrier<S: System>(system: &S, trace: &Trace, model: &Model, op: usize) -> Option<String> {
+fn barrier<S: System>(system: &S, trace: &Trace, model: &Model, op: usize) -> Option<Barrier> {
     for at in (0..=op).rev() {
         for (what, with_sync) in trace.with_syncs(at) {
             let point = op + 1;
@@ -137,7 +157,7 @@ fn barrier<S: System>(system: &S, trace: &Trace, model: &Model, op: usize) -> Op
             if certificate.violations.is_empty() {
                 let after = if at == 0 { None } else { trace.line(at - 1) };
                 let after = after.unwrap_or_else(|| String::from("the start"));
-                return Some(format!("`{what}` after `{after}`"));
+                return Some(Barrier { op: at, sync: what, after });
             }
         }
     }
@@ -149,8 +169,10 @@ impl fmt::Display for Explanation {
         writeln!(f, "{}", self.message)?;
         writeln!(f, "  crash between `{}` and `{}`", self.between.0, self.between.1)?;
         self.effects.iter().try_for_each(|effect| writeln!(f, "  {effect}"))?;
-        let barrier = self.barrier.as_deref().unwrap_or("no single sync");
-        writeln!(f, "  would have helped: {barrier}")?;
+        match &self.barrier {
+            Some(barrier) => writeln!(f, "  would have helped: {barrier}")?,
+            None => writeln!(f, "  would have helped: no single sync")?,
+        }
         write!(f, "  repeat: {}", self.path)
     }
 }

@@ -8,6 +8,7 @@ use super::certificate::{Certificate, Point, Violation};
 use super::choices::Choices;
 use super::model::Model;
 use super::path::{Path, Place};
+use super::remains::Scene;
 use super::wreck::{Site, WreckDisk};
 use super::{Crash, Life, Second, System};
 use crate::fault::Left;
@@ -100,7 +101,9 @@ impl<'a, S: System> Explorer<'a, S> {
             let disk = walk.disk();
             let left = disk.left();
             let marks = self.trace.marks_before(op).count();
-            let point = Point { op, runs: 0, second: 0, outcomes: 0, violated: false };
+            let (runs, kills, second, outcomes) = (0, 0, 0, 0);
+            let (shown, violated) = (Vec::new(), false);
+            let point = Point { op, runs, kills, second, outcomes, shown, violated };
             let mut here = Here { op, marks, seen: BTreeMap::new(), point, violation: None };
             let growth =
                 last.as_ref().map_or(Growth::Other, |(before, _)| Growth::of(before, &left));
@@ -118,6 +121,8 @@ impl<'a, S: System> Explorer<'a, S> {
                 self.kills(&mut here, &mut walk);
             }
             here.point.outcomes = here.seen.len();
+            let kept = here.seen.keys().take(self.model.outcomes_kept);
+            here.point.shown = kept.map(|seen| short(self.system.text(seen))).collect();
             here.point.violated = here.violation.is_some();
             self.certificate.points.push(here.point.clone());
             self.certificate.violations.extend(here.violation);
@@ -267,6 +272,7 @@ impl<'a, S: System> Explorer<'a, S> {
             let life = self.life(Some(disk.clone()));
             let seen = self.system.recover(Arc::new(disk.clone()), &life);
             here.point.runs += 1;
+            here.point.kills += 1;
             self.certificate.kills += 1;
             let place = Place { op: here.op, bytes, newest: false, choices: None };
             let judged = seen.and_then(|seen| {
@@ -345,7 +351,18 @@ impl<'a, S: System> Explorer<'a, S> {
 
 /// What second crashes are thought to do.
 fn second_model(model: &Model) -> Model {
-    Model { unit: model.second_unit, ..model.clone() }
+    Model { unit: model.second_unit, outcomes_kept: 0, ..model.clone() }
+}
+
+/// Longer texts of outcomes are cut.
+const OUTCOME_CHARS_MAX: usize = 200;
+
+/// A text of at most so many characters, so that what is kept of a run stays bounded.
+fn short(text: String) -> String {
+    match text.char_indices().nth(OUTCOME_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
 }
 
 /// What a step did to what is open.
@@ -395,7 +412,13 @@ pub(super) struct Walked<Seen> {
     pub(super) result: Result<Seen, String>,
     pub(super) words: Vec<String>,
     pub(super) choices: Option<Choices>,
-    pub(super) found: FaultDisk,
+    found: FaultDisk,
+    /// The disk when it crashed.
+    crashed: FaultDisk,
+    /// What a power cut left of it; `None` if the process was killed.
+    wreck: Option<WreckDisk>,
+    /// If there were two crashes: what was done between them.
+    pub(super) between: Option<Trace>,
 }
 
 /// Goes a path and judges its end.
@@ -418,7 +441,9 @@ pub(super) fn walk_path<S: System>(
     let marks: Vec<u64> = trace.marks_before(first.op).collect();
     let before = Before { marks: &marks, power: first.choices.is_some(), seen: &seen };
     let model = second_model(model);
-    let mut second = walk_place(system, &disk.trace(), &model, last, Some(before))?;
+    let between = disk.trace();
+    let mut second = walk_place(system, &between, &model, last, Some(before))?;
+    second.between = Some(between);
     second.words.splice(0..0, walked.words.into_iter().map(|line| format!("first crash: {line}")));
     Ok(second)
 }
@@ -440,30 +465,47 @@ fn walk_place<S: System>(
     let power = place.choices.is_some();
     let Some(choices) = place.choices.clone() else {
         walk.seek(place.op, place.bytes);
-        let found = walk.disk().kill();
+        let crashed = walk.disk();
+        let found = crashed.kill();
         let used = found.kill();
         let result = system.recover(Arc::new(used.clone()), &explorer.life(None));
         let result = result
             .and_then(|seen| system.judge(&seen, &explorer.crash(marks, power)).map(|()| seen));
-        return Ok(Walked { result, words: Vec::new(), choices: None, found });
+        let (words, choices, wreck, between) = (Vec::new(), None, None, None);
+        return Ok(Walked { result, words, choices, found, crashed, wreck, between });
     };
     let earlier = place.newest.then(|| {
         walk.seek(place.op.saturating_sub(1), 0);
         walk.disk().left()
     });
     walk.seek(place.op, 0);
-    let site = Arc::new(Site::new(walk.disk().left(), model, earlier.as_ref()));
+    let crashed = walk.disk();
+    let site = Arc::new(Site::new(crashed.left(), model, earlier.as_ref()));
     let disk = WreckDisk::new(&site, choices, true);
     let result = system.recover(Arc::new(disk.clone()), &explorer.life(None));
     let result =
         result.and_then(|seen| system.judge(&seen, &explorer.crash(marks, power)).map(|()| seen));
     let (words, choices) = (disk.words(), Some(disk.choices().again()));
-    Ok(Walked { result, words, choices, found: disk.disk() })
+    let found = disk.disk();
+    let (wreck, between) = (Some(disk), None);
+    Ok(Walked { result, words, choices, found, crashed, wreck, between })
 }
 
 impl<Seen> Walked<Seen> {
     /// What is wrong, if something is.
     pub(super) fn message(&self) -> Option<String> {
         self.result.as_ref().err().map(ToString::to_string)
+    }
+
+    /// The disk that crashed last, and what that left.
+    pub(super) fn scene(&self) -> Scene {
+        match &self.wreck {
+            None => Scene::of_kill(&self.crashed),
+            Some(wreck) => Scene {
+                before: self.crashed.cached(),
+                left: self.found.cached(),
+                remains: wreck.remains(),
+            },
+        }
     }
 }

@@ -6,9 +6,10 @@
 use super::choices::Choices;
 use super::model::{Model, Unit};
 use super::ranges::Ranges;
+use super::remains::{Decided, Survival};
 use super::words::Words;
 use crate::bytes;
-use crate::fault::{LeftFile, Part};
+use crate::fault::{Ino, LeftFile, Part};
 use alloc::borrow::Cow;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -220,6 +221,17 @@ impl Found {
     /// What the crash left, the old bytes where nobody looked.
     pub(super) fn bytes(&self) -> &Arc<Vec<u8>> {
         &self.bytes
+    }
+
+    /// What of it was decided.
+    pub(super) fn decided(&self, ino: Ino) -> Decided<'_> {
+        let fill = match self.fill {
+            None | Some(Fill::Zero) => Survival::Zero,
+            Some(Fill::Garbage) => Survival::Garbage,
+            Some(Fill::Stale) => Survival::Stale,
+        };
+        let (bytes, len_known, seen) = (&self.bytes, self.len_known, &self.seen);
+        Decided { ino, bytes, len_known, seen, fill }
     }
 
     /// The row, to be changed.

@@ -10,6 +10,7 @@
 //!   choices       one sequence decides it all               found       one file of it
 //!   path          the way to a state, as text               ranges      sets of positions
 //!   certificate   what was tried and found                  explain     a failure made small, in words
+//!   remains       what a crash left, byte for byte
 //! ```
 //!
 //! ```
@@ -60,6 +61,7 @@ mod found;
 mod model;
 mod path;
 mod ranges;
+mod remains;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that fails")]
 #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
@@ -69,10 +71,11 @@ mod wreck;
 
 pub use certificate::{Certificate, Point, Violation};
 pub use choices::Choices;
-pub use explain::{Explanation, explain, is_kept};
+pub use explain::{Barrier, Explanation, explain, is_kept};
 pub use explore::{explore, explore_points};
 pub use model::{Model, Unit};
 pub use path::Path;
+pub use remains::{Remains, Scene, Survival};
 
 use crate::{FaultDisk, Vfs};
 use alloc::string::String;
@@ -90,6 +93,11 @@ pub trait System {
 
     /// Whether that is allowed after this crash.
     fn judge(&self, seen: &Self::Seen, crash: &Crash<'_, Self::Seen>) -> Result<(), String>;
+
+    /// A short text of what was seen, for people.
+    fn text(&self, seen: &Self::Seen) -> String {
+        alloc::format!("{seen:?}")
+    }
 }
 
 /// A life of a system, from one crash to the next.

@@ -41,6 +41,8 @@ pub struct Model {
     pub go_on: bool,
     /// More runs than this are not made at one point of a second life; those that come first are.
     pub second_runs_max: u64,
+    /// So many different outcomes of each point are kept as text; the others are counted only.
+    pub outcomes_kept: usize,
 }
 
 impl Model {
@@ -55,6 +57,7 @@ impl Model {
         point_states_max: 20_000,
         go_on: false,
         second_runs_max: u64::MAX,
+        outcomes_kept: 0,
     };
 
     /// The same, but second crashes tear writes in their middle only: so many fewer that longer programs can be tried.

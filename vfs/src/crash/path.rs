@@ -31,6 +31,14 @@ pub struct Path {
     pub(super) places: Vec<Place>,
 }
 
+impl Path {
+    /// Each crash: after how many steps it came, of the recording or of the life after the first crash, how many bytes of
+    /// the next step were written, and whether power was cut.
+    pub fn crashes(&self) -> impl Iterator<Item = (usize, usize, bool)> {
+        self.places.iter().map(|place| (place.op, place.bytes, place.choices.is_some()))
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.op)?;

@@ -10,6 +10,7 @@
 use super::choices::Choices;
 use super::found::{Bound, Deciding, Found, Fresh, lengths};
 use super::model::Model;
+use super::remains::{Remains, remains};
 use super::words::Words;
 use crate::fault::{FaultDisk, Ino, Left, LeftFile};
 use crate::lock::{Mutex, MutexGuard};
@@ -178,6 +179,15 @@ impl WreckDisk {
         let found = wreck.files.iter().filter(|(ino, _)| wreck.site.left.files.contains_key(*ino));
         let found = found.map(|(ino, found)| (*ino, found.bytes().clone())).collect();
         wreck.site.left.disk(&wreck.site.left.trees[wreck.chosen[0]], &found)
+    }
+
+    /// What was decided of each file that somebody looked at.
+    pub(super) fn remains(&self) -> Vec<Remains> {
+        let wreck = self.wreck();
+        let left = &wreck.site.left;
+        let found = wreck.files.iter().filter(|(ino, _)| left.files.contains_key(*ino));
+        let decided = found.map(|(ino, found)| found.decided(*ino)).collect();
+        remains(left, &left.trees[wreck.chosen[0]], decided)
     }
 
     fn handle(&self, ino: Ino, access: Access) -> Box<dyn File> {

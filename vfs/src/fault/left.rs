@@ -161,6 +161,27 @@ impl Left {
         self.state.inodes.get(&ino).map(|inode| inode.medium().clone()).unwrap_or_default()
     }
 
+    /// The bytes of a file that everybody reads.
+    pub(crate) fn cached(&self, ino: Ino) -> Content {
+        self.state.inodes.get(&ino).map(|inode| inode.cached().clone()).unwrap_or_default()
+    }
+
+    /// The names that everybody sees.
+    pub(crate) fn cached_names(&self) -> &Arc<Tree<Ino>> {
+        &self.state.names.cached
+    }
+
+    /// The names that are on the medium for certain.
+    pub(crate) fn synced_names(&self) -> Arc<Tree<Ino>> {
+        self.state.names.after(&[])
+    }
+
+    /// What is open in a file, if anything is, whether or not a name of it can be left.
+    pub(crate) fn open_file(&self, ino: Ino) -> Option<LeftFile> {
+        let inode = self.state.inodes.get(&ino)?;
+        (!inode.pending().is_empty()).then(|| LeftFile::new(inode))
+    }
+
     /// A disk with these names and, for each file in which something was open, these bytes.
     pub(crate) fn disk(&self, tree: &Arc<Tree<Ino>>, found: &BTreeMap<Ino, Content>) -> FaultDisk {
         let content = |ino, inode: &Inode| found.get(&ino).unwrap_or(inode.medium()).clone();

@@ -1,0 +1,85 @@
+//! The certificate of a run over many programs, as names and values: the lines of `keel crash`, its JSON, and the page.
+//!
+//! Called by the command line and the report. Promise: the same names and the same values in each of them; of the same
+//! run only the times differ.
+
+use std::time::Duration;
+
+use keelstone::Layout;
+use keelstone::vfs::crash::Certificate;
+use serde_json::{Map, Value};
+
+use super::lab::{Explored, Settings};
+
+/// The word of `--layout`: the settings name these two only.
+#[must_use]
+pub const fn layout_name(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Hash => "hash",
+        _ => "ordered",
+    }
+}
+
+/// The command that goes one way to a crash of a program again.
+#[must_use]
+pub fn repeat_command(layout: Layout, program: &str, path: &str) -> String {
+    format!("keel crash --layout {} --program {program} --repeat {path}", layout_name(layout))
+}
+
+/// What was tried and found in all programs.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// Names and values, in order.
+    pub rows: Vec<(&'static str, Value)>,
+    /// What was not tried.
+    pub bounded: Vec<String>,
+}
+
+impl Counts {
+    /// Adds up what was found in a run that took so long.
+    #[must_use]
+    pub fn of(settings: &Settings, explored: &[Explored], time: Duration) -> Self {
+        let mut all = Certificate::default();
+        explored.iter().for_each(|explored| all.add(explored.certificate.clone()));
+        let names = settings.layouts.iter().map(|layout| layout_name(*layout));
+        let class = if all.is_exhaustive() { "exhaustive" } else { "k-bounded" };
+        let micros = time.as_micros().max(1);
+        let per_second = u128::from(all.runs()) * 1_000_000 / micros;
+        let number = |n: u128| Value::from(u64::try_from(n).unwrap_or(u64::MAX));
+        let rows = vec![
+            ("class", class.into()),
+            ("kills", all.kills.into()),
+            ("layouts", names.collect::<Vec<_>>().join(",").into()),
+            ("lives", all.lives.into()),
+            ("millis", number(micros / 1000)),
+            ("model", settings.model.to_string().into()),
+            ("outcomes", all.outcomes.into()),
+            ("per_second", number(per_second)),
+            ("points", all.points.len().into()),
+            ("power_cuts", all.power_cuts.into()),
+            ("programs", explored.len().into()),
+            ("runs", all.runs().into()),
+            ("second_crashes", all.second.into()),
+            ("states_at_once_log10", format!("{:.1}", all.states_log10).into()),
+            ("violations", all.violations.len().into()),
+        ];
+        Self { rows, bounded: all.bounded.into_iter().collect() }
+    }
+
+    /// As one object.
+    #[must_use]
+    pub fn object(&self) -> Value {
+        let rows = self.rows.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let mut object: Map<String, Value> = rows.collect();
+        object.insert("bounded".into(), self.bounded.iter().cloned().collect());
+        Value::Object(object)
+    }
+
+    /// As lines.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let rows = self.rows.iter().map(|(name, value)| format!("{name}={}", text(value)));
+        rows.chain(self.bounded.iter().map(|what| format!("bounded {what}"))).collect()
+    }
+}
