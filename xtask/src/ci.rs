@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::shell::{self, Outcome};
-use crate::{bench, component, demo, nostd, test, tidy};
+use crate::{bench, browser, component, demo, nostd, test, tidy};
 
 /// Runs the steps in order and stops at the first that fails.
 pub fn run() -> Outcome {
@@ -20,6 +20,7 @@ pub fn run() -> Outcome {
     step("examples", examples)?;
     step("demo", || demo::run(&[]))?;
     step("component in another language", python)?;
+    step("browser", || browser::ready().map(|path| println!("{}", path.display())))?;
     step("benchmarks, small", bench::small)?;
     println!("all but the tests: {:.1} s", start.elapsed().as_secs_f64());
     // Why: without `step`, whose closing line would stand below the runner's summary.

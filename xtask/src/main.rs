@@ -13,6 +13,7 @@
 
 mod bench;
 mod bless;
+mod browser;
 mod ci;
 mod component;
 mod counts;

@@ -2,12 +2,14 @@
 //!
 //! Calls cargo-nextest if it is installed, else `cargo test`; the counts and the checks are the
 //! same. The counts come first, so that the runner's own summary is the last thing on the screen.
-//! Never: passes with a test left out.
+//! Never: passes with a test left out; but where there is no browser, one test says so and opens no
+//! page, and a line above the tests says it too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::browser;
 use crate::component;
 use crate::counts::{self, Counts};
 use crate::shell::{self, Built, Outcome};
@@ -106,6 +108,9 @@ fn run_tests(keel: &Path, filter: Option<&str>, bless: bool) -> Result<(u64, u64
     command.args(TARGETS).args(filter).env("KEEL_BIN", keel);
     if nextest {
         command.arg("--no-fail-fast");
+    }
+    if let Some(browser) = browser::find() {
+        command.env(browser::VARIABLE, browser);
     }
     set_mode(&mut command, bless);
     Ok(counts::tally(&shell::tee(&mut command)?))
