@@ -1,5 +1,12 @@
 //! The ordered layout from the command line: the words mean the same, and ranges can be deleted.
 
+use std::cmp::Ordering;
+use std::path::Path;
+use std::sync::Arc;
+
+use keelstone::vfs::NativeDisk;
+use keelstone::{Comparator, Db, Layout, Options};
+
 use crate::run::Place;
 
 const PAIRS: [(&str, &str); 5] = [("b", "2"), ("a", "1"), ("c", "3"), ("ab", "4"), ("d", "5")];
@@ -52,6 +59,45 @@ fn layout_of_a_store_is_kept() {
     assert!(ran.failed(2).contains("the store has another layout"));
     place.keel("put", &["e", "6"]).done("");
     place.keel("get", &["e"]).done("6\n");
+}
+
+/// An order that only an application has.
+struct Backward;
+
+impl Comparator for Backward {
+    fn name(&self) -> &str {
+        "backward"
+    }
+
+    fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+        b.cmp(a)
+    }
+}
+
+#[test]
+fn verify_of_a_store_in_an_order_of_ones_own_says_what_it_leaves_out() {
+    let place = Place::new();
+    let mut options = Options::with_seed(7);
+    options.layout = Some(Layout::Ordered);
+    options.comparator = Some(Arc::new(Backward));
+    let dir = place.dir();
+    std::fs::create_dir_all(&dir).unwrap();
+    let db = Db::open(Arc::new(NativeDisk::open(Path::new(&dir)).unwrap()), options).unwrap();
+    for (key, value) in PAIRS {
+        db.put(key, value).unwrap();
+    }
+    db.compact().unwrap();
+    db.close().unwrap();
+    drop(db);
+    let verified = place.keel("verify", &[]).printed();
+    let lines: Vec<&str> = verified.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, "unchecked tables=1 what=order"), "{verified}");
+    assert!(lines[1].starts_with("ok files="), "{verified}");
+    let table = place.image().unwrap().into_keys().find(|name| name.ends_with(".table")).unwrap();
+    place.edit(&table, |bytes| bytes[70] ^= 1);
+    let ran = place.keel("verify", &[]);
+    assert_eq!(ran.failed(3), "the store is damaged places=1");
+    assert!(ran.out.contains(&format!("corrupt file={table} ")), "{}", ran.out);
 }
 
 /// The text of the table of the test below.

@@ -181,13 +181,7 @@ impl<'a, S: System> Explorer<'a, S> {
     /// Every state that a power cut leaves.
     fn power_cuts(&mut self, here: &mut Here<S::Seen>, site: &Arc<Site>, newest: bool) {
         let mut choices = Choices::new();
-        let most = if self.before.is_some() { self.model.second_runs_max } else { u64::MAX };
-        for n in 0.. {
-            if n == most {
-                let what = format!("second lives: more than {most} states at one point");
-                self.certificate.bounded.insert(what);
-                return;
-            }
+        loop {
             let disk = WreckDisk::new(site, choices, false);
             let seen = self.system.recover(Arc::new(disk.clone()), &self.life(None));
             choices = disk.choices();

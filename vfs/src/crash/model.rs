@@ -39,8 +39,6 @@ pub struct Model {
     pub point_states_max: u64,
     /// Whether the points behind the first violation are tried too.
     pub go_on: bool,
-    /// More runs than this are not made at one point of a second life; those that come first are.
-    pub second_runs_max: u64,
     /// So many different outcomes of each point are kept as text; the others are counted only.
     pub outcomes_kept: usize,
 }
@@ -56,7 +54,6 @@ impl Model {
         kills: true,
         point_states_max: 20_000,
         go_on: false,
-        second_runs_max: u64::MAX,
         outcomes_kept: 0,
     };
 
