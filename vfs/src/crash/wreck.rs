@@ -433,7 +433,7 @@ impl File for WreckFile {
             return Ok(());
         }
         let mut wreck = self.wreck.lock();
-        wreck.found(self.ino, |found, with| {
+        let behind = wreck.found(self.ino, |found, with| {
             found.settle_len(with);
             let old = bytes::count(found.row());
             // Why from the end: what lies between is zeros from here on.
@@ -441,9 +441,17 @@ impl File for WreckFile {
             if offset > old || end > old {
                 found.overwritten(old..u64::MAX);
             }
-            bytes::write_at(found.row_mut(), buf, offset)
+            bytes::write_at(found.row_mut(), buf, offset)?;
+            let end = usize::try_from(end).unwrap_or(usize::MAX);
+            let behind = found.row().get(end..).unwrap_or_default();
+            let used = behind.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            Ok(behind[..used].to_vec())
         })?;
         wreck.note("write", buf, offset ^ self.ino << 32);
+        if !behind.is_empty() {
+            // Why: over a torn tail a write may end where a lost one ended, and what stood behind that is valid again.
+            wreck.note("behind", &behind, end);
+        }
         Ok(())
     }
 
