@@ -36,6 +36,7 @@ usage: cargo xtask VERB
   ci                      what continuous integration checks: lints, docs, demo, benchmarks, tests
   tidy                    the house rules: floors, headers, sizes, names, promises, leftovers
   crash [--long]          every crash of all programs of up to two words, or of three: some hours
+  crash --bugs            the table of the bugs on purpose, each with what catches it and how soon
   fuzz [TARGET] [SECONDS] one fuzz target, or each in turn, 600 seconds each unless told otherwise
   bench [NAME]            the benchmarks, or one of them
   bless                   record the golden scripts anew, raise the minimum numbers of tests
@@ -49,8 +50,8 @@ fn main() -> ExitCode {
         Some("test") => at_most(1, rest).and_then(|()| test::run(rest.first().map(String::as_str))),
         Some("component") => at_most(0, rest).and_then(|()| component::run()),
         Some("ci") => at_most(0, rest).and_then(|()| ci::run()),
-        Some("crash") => crash::run(rest),
         Some("tidy") => at_most(0, rest).and_then(|()| tidy::run()),
+        Some("crash") => crash::run(rest),
         Some("fuzz") => at_most(2, rest).and_then(|()| fuzz::run(rest)),
         Some("bench") => {
             at_most(1, rest).and_then(|()| bench::run(rest.first().map(String::as_str)))

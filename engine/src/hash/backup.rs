@@ -21,7 +21,8 @@ impl Store {
         let mut state = State::new(LAYOUT);
         let time_ms = self.journal.now_ms();
         let mut rewriter =
-            Rewriter::new(&**dest, seed, time_ms, self.journal.options.segment_bytes);
+            Rewriter::new(&**dest, seed, time_ms, self.journal.options.segment_bytes)
+                .with_switches(self.journal.switches);
         while scan.next(|entry| rewriter.push(&mut state, entry))?.is_some() {}
         rewriter.finish(&mut state)?;
         (state.mark_seq, state.mark_time_ms) = (snapshot.sequence(), time_ms);

@@ -204,6 +204,7 @@ pub(crate) struct HintReader {
     pub(crate) totals: Totals,
     items_read: u64,
     last_hash: u128,
+    check: bool,
 }
 
 /// Why a hint cannot be used; the records are read instead.
@@ -229,8 +230,14 @@ impl HintReader {
             return Err(Unusable);
         }
         let offset = crate::record::FILE_HEADER_BYTES as u64;
-        let (seq, items_read, last_hash) = (1, 0, 0);
-        Ok(Self { file, number, seed, offset, seq, totals, items_read, last_hash })
+        let (seq, items_read, last_hash, check) = (1, 0, 0, true);
+        Ok(Self { file, number, seed, offset, seq, totals, items_read, last_hash, check })
+    }
+
+    /// Leaves the checksums of its entries out: for a test that breaks the engine on purpose.
+    pub(crate) fn check(mut self, check: bool) -> Self {
+        self.check = check;
+        self
     }
 
     /// Appends the next block of entries to `out`; `false` at the end.
@@ -240,7 +247,8 @@ impl HintReader {
     ) -> core::result::Result<bool, Unusable> {
         let id = header(hint_seed(self.seed), self.number).id();
         let limit = self.offset + (BLOCK_ITEMS * ITEM_BYTES + 1024) as u64;
-        let mut reader = FrameReader::new(&*self.file, id, limit).seek(self.offset);
+        let mut reader =
+            FrameReader::new(&*self.file, id, limit).seek(self.offset).check(self.check);
         let Ok(Step::Frame { header, entries, .. }) = reader.next() else { return Err(Unusable) };
         if header.stamp.seq != self.seq {
             return Err(Unusable);

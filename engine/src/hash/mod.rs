@@ -102,9 +102,7 @@ impl Store {
     /// Syncs, seals what would be slow to replay, and writes the mark of a clean close.
     fn close_clean(&self) -> Result<()> {
         self.drop_jobs();
-        if self.journal.durable_sync || self.journal.state() == State::Healthy {
-            self.journal.sync_through(self.journal.sequence())?;
-        }
+        self.journal.sync_for_close()?;
         let mut writer = self.journal.writer.lock();
         if Journal::is_slow_to_replay(&writer) {
             self.journal.seal_active(&mut writer)?;

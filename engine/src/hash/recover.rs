@@ -35,9 +35,8 @@ enum Records {
 
 /// Reads every file that the manifest names and fills the index.
 pub(super) fn read_files(store: &Arc<Store>, loaded: &Loaded, access: Access) -> Result<Plan> {
-    let check = !store.journal.switches.on(Bug::ChecksumIgnored);
-    let disk =
-        Disk { vfs: &*store.journal.vfs, seed: store.journal.seed, access, check, ranges: false };
+    let (vfs, switches, seed) = (&*store.journal.vfs, store.journal.switches, store.journal.seed);
+    let disk = Disk { vfs, seed, access, switches, ranges: false };
     let mut plan = read_tails(disk, &loaded.state)?;
     check_orphans(disk, loaded)?;
     let mut ignore = Vec::new();
@@ -108,6 +107,7 @@ fn read_records(store: &Store, file: &DataFile, hinted: bool) -> Result<(Records
             file.log.end(),
         ) {
             Ok(reader) => {
+                let reader = reader.check(!store.journal.switches.on(Bug::HintChecksumIgnored));
                 store.counters.hints_used.fetch_add(1, Ordering::Relaxed);
                 let totals = reader.totals;
                 let (items, at, done) = (Vec::new(), 0, false);

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use keelstone_vfs::{SyncMode, Vfs};
 
 use crate::error::{Error, FileName, Result};
+use crate::lab::{Bug, Switches};
 use crate::log::{LogWriter, corrupt};
 use crate::manifest::{Edit, LiveFile, State, Status};
 use crate::record::{Entry, EntryKind, FileHeader, FileKind, FrameBuilder, FrameKind, Stamp};
@@ -21,6 +22,7 @@ pub(super) struct Rewriter<'a> {
     output: Option<Output>,
     frame: FrameBuilder,
     building: bool,
+    switches: Switches,
 }
 
 struct Output {
@@ -33,7 +35,14 @@ struct Output {
 impl<'a> Rewriter<'a> {
     pub(super) fn new(vfs: &'a dyn Vfs, seed: u128, time_ms: u64, segment_bytes: u64) -> Self {
         let (output, frame, building) = (None, FrameBuilder::default(), false);
-        Self { vfs, seed, time_ms, segment_bytes, output, frame, building }
+        let switches = Switches::default();
+        Self { vfs, seed, time_ms, segment_bytes, output, frame, building, switches }
+    }
+
+    /// The same, with the mistakes that are switched on.
+    pub(super) const fn with_switches(mut self, switches: Switches) -> Self {
+        self.switches = switches;
+        self
     }
 
     /// Adds one record; no other of its key may follow.
@@ -88,7 +97,9 @@ impl<'a> Rewriter<'a> {
         self.frame.push(EntryKind::Plain, &[], &payload, 0)?;
         let (kind, seq, time_ms) = (FrameKind::Footer, output.seq, self.time_ms);
         output.writer.append(self.frame.finish(&Stamp { kind, seq, mark: 0, time_ms }))?;
-        output.writer.file().sync(SyncMode::All)?;
+        if !self.switches.on(Bug::BackupNotSynced) {
+            output.writer.file().sync(SyncMode::All)?;
+        }
         let name = output.writer.name();
         let number = name.number().unwrap_or(0);
         let status = Status::Sealed { len: output.writer.end() };

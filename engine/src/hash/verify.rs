@@ -10,13 +10,14 @@ use super::hint::{Collector, HintReader, Item, Totals, Unusable};
 use crate::codec::KeyHasher;
 use crate::error::{Corruption, Damage, FileName, Result};
 use crate::journal::{Disk, Torn, VerifyReport};
+use crate::lab::Switches;
 use crate::manifest::{CURRENT_BYTES, Loaded};
 use crate::record::FrameKind;
 
 /// Reads everything that the manifest names.
 pub(crate) fn verify(vfs: &Arc<dyn Vfs>, loaded: &Loaded, report: &mut VerifyReport) -> Result<()> {
     let (seed, access) = (loaded.seed, Access::Read);
-    let disk = Disk { vfs: &**vfs, seed, access, check: true, ranges: false };
+    let disk = Disk { vfs: &**vfs, seed, access, switches: Switches::default(), ranges: false };
     report.orphans(disk, loaded)?;
     report.tails(disk, loaded)?;
     report.closed(disk, loaded, |report, live, file, end| {
@@ -80,7 +81,8 @@ impl Store {
             self.files.live()
         };
         let (vfs, seed) = (&*self.journal.vfs, self.journal.seed);
-        let disk = Disk { vfs, seed, access: Access::Read, check: true, ranges: false };
+        let disk =
+            Disk { vfs, seed, access: Access::Read, switches: Switches::default(), ranges: false };
         for file in files {
             report.files += 1;
             let log = &file.log;

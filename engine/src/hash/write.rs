@@ -44,7 +44,8 @@ impl Store {
         let written = {
             let mut writer = self.journal.writer.lock();
             if !ops.is_empty() {
-                self.write_locked(&mut writer, ops)?;
+                let mut pieces = self.journal.pieces(ops);
+                pieces.try_for_each(|ops| self.write_locked(&mut writer, ops))?;
             }
             self.journal.written(&writer)
         };

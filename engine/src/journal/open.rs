@@ -3,14 +3,14 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use keelstone_vfs::{Access, Kind, Lock, Vfs};
 
 use super::{Journal, LogFile, Plan, Writer};
-use crate::error::{Error, FileName, Invalid, Result};
+use crate::error::{Damage, Error, FileName, Invalid, Result};
 use crate::event::Event;
+use crate::lab::{Bug, Switches};
 use crate::manifest::{self, Fault, Loaded, Manifest, Slots};
 use crate::options::{OpenMode, Options};
 
@@ -22,8 +22,8 @@ pub(crate) enum Found {
 }
 
 /// Looks without changing anything.
-pub(crate) fn look(vfs: &dyn Vfs, mode: OpenMode) -> Result<Found> {
-    let slots = Slots::read(vfs)?;
+pub(crate) fn look(vfs: &dyn Vfs, mode: OpenMode, switches: Switches) -> Result<Found> {
+    let slots = Slots::read_as(vfs, switches)?;
     if let Some(slots) = slots.filter(|slots| slots.newest().is_some() || slots.newer()) {
         return Ok(Found::Store(slots));
     }
@@ -44,8 +44,7 @@ pub(crate) fn look(vfs: &dyn Vfs, mode: OpenMode) -> Result<Found> {
     };
     if names.iter().any(ours) {
         // Why: files of a store without its CURRENT are a damaged store, not an empty directory.
-        let what = crate::error::Damage::Missing;
-        return Err(crate::log::corrupt(FileName::Current, 0, 0, what));
+        return Err(crate::log::corrupt(FileName::Current, 0, 0, Damage::Missing));
     }
     match mode {
         OpenMode::Create => Err(Error::Invalid(Invalid::NotEmpty)),
@@ -61,7 +60,7 @@ fn left_by_creation(name: &str) -> bool {
 
 /// Excludes every other user of what `open` would open, or find damaged.
 pub(crate) fn lock(vfs: &dyn Vfs, mode: OpenMode) -> Result<Option<Box<dyn Lock>>> {
-    match look(vfs, mode) {
+    match look(vfs, mode, Switches::default()) {
         Ok(_) | Err(Error::Corrupt(_)) => take_lock(vfs, mode),
         // Why: whoever opens it hears the reason.
         Err(_) => Ok(None),
@@ -93,10 +92,11 @@ pub(crate) struct Entrance {
 pub(crate) fn enter(vfs: Arc<dyn Vfs>, options: Options) -> Result<Entrance> {
     options.check()?;
     // Why: a directory that is no store must not even get the lock's file.
-    look(&*vfs, options.mode)?;
+    let switches = options.switches();
+    look(&*vfs, options.mode, switches)?;
     let lock = take_lock(&*vfs, options.mode)?;
     // Why: until the lock was held, another user may have created the store or switched its manifest.
-    match look(&*vfs, options.mode)? {
+    match look(&*vfs, options.mode, switches)? {
         Found::Nothing => {
             let seed = options.seed;
             Ok(Entrance { journal: Journal::new(vfs, options, lock, seed), loaded: None })
@@ -105,6 +105,10 @@ pub(crate) fn enter(vfs: Arc<dyn Vfs>, options: Options) -> Result<Entrance> {
             let read_only = options.mode == OpenMode::ReadOnly;
             let access = if read_only { Access::Read } else { Access::Write };
             let loaded = manifest::load(&*vfs, access, &slots)?;
+            if loaded.torn && switches.on(Bug::TornEditFatal) {
+                let (name, bytes) = (FileName::Manifest(loaded.number), loaded.len - loaded.end);
+                return Err(crate::log::corrupt(name, loaded.end, bytes, Damage::Short));
+            }
             let seed = loaded.seed;
             let journal = Journal::new(vfs, options, lock, seed);
             Ok(Entrance { journal, loaded: Some(loaded) })
@@ -152,18 +156,26 @@ impl Journal {
         logs: &[Arc<LogFile>],
     ) -> Result<()> {
         self.see_time(&loaded, plan);
+        if self.switches.on(Bug::OrphansRemovedEarly) {
+            self.remove_orphans(loaded.number, &loaded.state.numbers())?;
+        }
         let mut manifest = Manifest::resume(&self.vfs, self.switches, loaded)
             .map_err(|fault| self.settle(fault))?;
         // Why: a crash may have lost the edit that gave a number, and the file with it is still there. Its bytes would
         // validate in a new file of that number.
-        manifest.skip_numbers(self.number_after_all()?);
+        if !self.switches.on(Bug::NumbersReused) {
+            manifest.skip_numbers(self.number_after_all()?);
+        }
         let mut writer = Writer::new(Some(manifest), plan.next_seq);
         self.settle_logs(&mut writer, plan, logs)?;
+        let named = writer.manifest.as_ref().map(|m| (m.number(), m.state().numbers()));
         *self.writer.lock() = writer;
         if self.durable_sync {
             self.durable_seq.store(plan.next_seq - 1, Ordering::Release);
         }
-        self.remove_orphans()?;
+        if let Some((manifest, live)) = named {
+            self.remove_orphans(manifest, &live)?;
+        }
         self.begin_reserve();
         Ok(())
     }
@@ -175,18 +187,12 @@ impl Journal {
         Ok(numbers.max().map_or(0, |number| number.saturating_add(1)))
     }
 
-    /// Removes every file of ours that the manifest does not name.
-    fn remove_orphans(&self) -> Result<()> {
-        let (manifest, live): (Option<u64>, Vec<u64>) = {
-            let writer = self.writer.lock();
-            let manifest = writer.manifest.as_ref();
-            let live = manifest.map_or_else(Vec::new, |m| m.state().numbers());
-            (manifest.map(Manifest::number), live)
-        };
+    /// Removes every file of ours that the manifest of this number, with these live files, does not name.
+    fn remove_orphans(&self, manifest: u64, live: &[u64]) -> Result<()> {
         for name in self.vfs.list("")? {
             let Some(parsed) = FileName::parse(&name) else { continue };
             let keep = match parsed {
-                FileName::Manifest(number) => Some(number) == manifest,
+                FileName::Manifest(number) => number == manifest,
                 FileName::Current | FileName::Lock | FileName::Reserve => true,
                 other => other.number().is_some_and(|number| live.binary_search(&number).is_ok()),
             };

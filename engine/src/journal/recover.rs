@@ -16,7 +16,7 @@ use super::{Journal, LogFile};
 use crate::codec::FileId;
 use crate::error::{Damage, Error, FileName, Result};
 use crate::event::Event;
-use crate::lab::Bug;
+use crate::lab::{Bug, Switches};
 use crate::log::{FrameReader, LogWriter, Rest, Step, corrupt, read_file_header, search_rest};
 use crate::manifest::{Edit, LiveFile, Loaded, State, Status};
 use crate::record::{Entries, FrameKind, Header};
@@ -66,13 +66,18 @@ pub(crate) struct Disk<'a> {
     pub(crate) vfs: &'a dyn Vfs,
     pub(crate) seed: u128,
     pub(crate) access: Access,
-    /// Off only where a test leaves checksums out on purpose.
-    pub(crate) check: bool,
+    /// The mistakes that a test makes on purpose.
+    pub(crate) switches: Switches,
     /// Whether the layout has range tombstones.
     pub(crate) ranges: bool,
 }
 
 impl Disk<'_> {
+    /// Whether checksums are looked at: always, but for a mistake on purpose.
+    pub(crate) fn checks(&self) -> bool {
+        !self.switches.on(Bug::ChecksumIgnored)
+    }
+
     /// Whether a batch of this layout may have these entries.
     pub(crate) fn may_hold(&self, entries: &Entries<'_>) -> bool {
         if self.ranges { entries.are_writes() } else { entries.are_records() }
@@ -129,12 +134,14 @@ pub(crate) fn read_tails(disk: Disk<'_>, state: &State) -> Result<Plan> {
         let gap = next_first.is_some_and(|first| first != last_seq + 1);
         plan.next_seq = last_seq + 1;
         plan.tails.push(tail);
-        if gap || (next_first.is_none()) {
+        let gap = gap && !disk.switches.on(Bug::HoleIgnored);
+        if gap || next_first.is_none() {
             cut = Some((error, last_seq));
         }
     }
     if let Some((error, last_seq)) = cut
         && mark > last_seq
+        && !disk.switches.on(Bug::MarkIgnored)
     {
         // Why: some frame, or the manifest, knew that more than this was durable.
         return Err(error);
@@ -158,7 +165,7 @@ fn walk_tail(
     time_ms: &mut u64,
 ) -> Result<Tail> {
     let (name, id, len) = (live.name(), FileId::new(disk.seed, live.number), file.len()?);
-    let mut reader = FrameReader::new(&**file, id, len).check(disk.check);
+    let mut reader = FrameReader::new(&**file, id, len).check(disk.checks());
     let (mut last_seq, mut sealed) = (live.first_seq - 1, false);
     let (end, what) = loop {
         match reader.next()? {
@@ -181,11 +188,19 @@ fn walk_tail(
                 }
             }
             Step::End { offset } => break (offset, Damage::Gap),
+            Step::Defect { offset, bytes, what: what @ Damage::Short }
+                if disk.switches.on(Bug::ShortTailFatal) =>
+            {
+                return Err(corrupt(name, offset, bytes, what));
+            }
             Step::Defect { offset, what, .. } => break (offset, what),
         }
     };
     let Rest { mark: later, bytes: rest, .. } = search_rest(&**file, name, id, end, len)?;
     *mark = (*mark).max(later);
+    if what == Damage::Gap && rest > 0 && disk.switches.on(Bug::HoleFatal) {
+        return Err(corrupt(name, end, rest, what));
+    }
     let fate = match (sealed, next_first, rest) {
         (true, _, _) => Fate::Seal,
         (false, None, 0) => Fate::Continue,
@@ -197,6 +212,9 @@ fn walk_tail(
 /// A log that the manifest does not know, with frames in it and a number that was never given: the edit that began it was
 /// durable before the first frame, so the manifest has lost it.
 pub(crate) fn check_orphans(disk: Disk<'_>, loaded: &Loaded) -> Result<()> {
+    if disk.switches.on(Bug::LostLogIgnored) {
+        return Ok(());
+    }
     for name in disk.vfs.list("")? {
         let Some(FileName::Log(number)) = FileName::parse(&name) else { continue };
         if number < loaded.state.next_file {
@@ -288,8 +306,11 @@ impl Journal {
             Fate::End => {
                 let (file, bytes, sequence) = (tail.live.name(), tail.rest, last_seq);
                 self.event(&Event::Cut { file, offset, bytes, sequence });
+                let late = self.switches.on(Bug::EndedTooLate);
+                let offset = if late { offset + bytes } else { offset };
                 Some(Edit::Ended { number, offset, last_seq })
             }
+            Fate::Remove if self.switches.on(Bug::CutLogsKept) => None,
             Fate::Remove => {
                 let (file, bytes, sequence) = (tail.live.name(), tail.rest, last_seq);
                 self.event(&Event::Cut { file, offset, bytes, sequence });

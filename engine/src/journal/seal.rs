@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::write::{Active, Unsynced, Writer};
-use super::{Journal, LogFile};
+use super::{Journal, LogFile, State};
 use crate::error::{Error, FileName, Result};
 use crate::event::Event;
 use crate::lab::Bug;
@@ -59,7 +59,7 @@ impl Journal {
         let appended = active.log.append(frame.finish(&stamp)).and_then(|_| active.log.trim());
         if let Err(error) = appended {
             // Why: a log without a footer is ended instead, with the next write.
-            writer.broken = true;
+            writer.broken = !self.switches.on(Bug::SealedAgain);
             return Err(self.settle(Fault::Write(error)));
         }
         active.file.end.store(active.log.end(), Ordering::Release);
@@ -96,7 +96,7 @@ impl Journal {
         let ticket = log.ticket();
         ticket.sync().map_err(Fault::Sync)?;
         log.synced(&ticket);
-        if !self.switches.on(Bug::BeginNotSynced) {
+        if !self.switches.on(Bug::LogNameNotSynced) {
             sync_root(&*self.vfs, self.switches)?;
         }
         let mut all = Vec::from(edits);
@@ -121,10 +121,12 @@ impl Journal {
         let (file, offset, ticket) =
             (Arc::clone(&active.file), active.log.end(), active.log.ticket());
         // Why: the edit says that everything before the offset is durable, here and in older logs.
-        for older in &writer.unsynced {
-            older.ticket.sync().map_err(|error| self.settle(Fault::Sync(error)))?;
+        if !self.switches.on(Bug::EndedNotSynced) {
+            for older in &writer.unsynced {
+                older.ticket.sync().map_err(|error| self.settle(Fault::Sync(error)))?;
+            }
+            ticket.sync().map_err(|error| self.settle(Fault::Sync(error)))?;
         }
-        ticket.sync().map_err(|error| self.settle(Fault::Sync(error)))?;
         let mut edits = sealed_edits(writer);
         edits.push(Edit::Ended { number: file.number, offset, last_seq });
         // Crash: before the edit the torn frame is cut at recovery; after it, nobody looks there again.
@@ -142,6 +144,18 @@ impl Journal {
     /// Whether replaying the active log would take longer than a close may leave to the next open.
     pub(crate) fn is_slow_to_replay(writer: &Writer) -> bool {
         !writer.broken && replay_us(writer) > REPLAY_US_MAX
+    }
+
+    /// Makes every write durable, before the mark of a clean close says so.
+    pub(crate) fn sync_for_close(&self) -> Result<()> {
+        if self.switches.on(Bug::ClosedTooEarly) {
+            self.mark_clean(&mut self.writer.lock())?;
+        }
+        let syncs = self.durable_sync || self.state() == State::Healthy;
+        if syncs && !self.switches.on(Bug::CloseNotSynced) {
+            self.sync_through(self.sequence())?;
+        }
+        Ok(())
     }
 
     /// Writes the mark of a clean close, after everything was synced.

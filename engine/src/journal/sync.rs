@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
-use super::write::{SinceSync, Unsynced, Writer};
+use super::write::{Active, SinceSync, Unsynced, Writer};
 use super::{Journal, LogFile};
 use crate::error::Result;
 use crate::lab::Bug;
@@ -36,6 +36,9 @@ impl Journal {
             return Ok(());
         }
         let round = self.begin_round();
+        if self.durable_sync && self.switches.on(Bug::DurableBeforeSync) {
+            self.durable_seq.fetch_max(round.through, Ordering::AcqRel);
+        }
         let started = self.options.clock.ticks_us();
         if let Err(error) = self.run_round(&round) {
             // Invariant: a failed sync is never tried again; the state makes every later write fail.
@@ -59,6 +62,8 @@ impl Journal {
         let gone = |file: &LogFile| logs.iter().any(|log| log.number == file.number);
         writer.to_seal.retain(|file| !gone(file));
         writer.unsynced.retain(|unsynced| !gone(&unsynced.file));
+        let all = self.switches.on(Bug::FlushCoversLater);
+        let seq = if all { writer.next_seq - 1 } else { seq };
         if self.durable_sync {
             self.durable_seq.fetch_max(seq, Ordering::AcqRel);
         }
@@ -68,9 +73,14 @@ impl Journal {
         let mut writer = self.writer.lock();
         let ticket = |u: &Unsynced| (u.file.number, u.ticket.clone());
         let older = writer.unsynced.iter().map(ticket).collect();
-        let active = writer.active.as_ref().map(|a| (a.file.number, a.log.ticket()));
+        let active = writer.active.as_ref().map(|a| (a.file.number, self.ticket(a)));
         writer.since_sync = SinceSync::default();
         Round { older, active, through: writer.next_seq - 1 }
+    }
+
+    fn ticket(&self, active: &Active) -> Ticket {
+        let ticket = active.log.ticket();
+        if self.switches.on(Bug::LengthNotSynced) { ticket.without_length() } else { ticket }
     }
 
     fn run_round(&self, round: &Round) -> Result<()> {
@@ -97,8 +107,10 @@ impl Journal {
         {
             active.log.synced(ticket);
         }
+        let later = self.switches.on(Bug::SyncCoversLater);
+        let through = if later { writer.next_seq - 1 } else { round.through };
         if self.durable_sync {
-            self.durable_seq.fetch_max(round.through, Ordering::AcqRel);
+            self.durable_seq.fetch_max(through, Ordering::AcqRel);
         }
     }
 }

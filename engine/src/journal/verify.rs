@@ -13,6 +13,7 @@ use keelstone_vfs::{Access, File, Lock, Vfs};
 use super::{Disk, Found, check_orphans, look, open_live, read_tails, take_lock};
 use crate::codec::FileId;
 use crate::error::{Corruption, Damage, Error, FileName, Result};
+use crate::lab::Switches;
 use crate::log::{FrameReader, Step, next_header};
 use crate::manifest::{self, CURRENT_BYTES, LiveFile, Loaded, Slot, Slots, Status};
 use crate::options::OpenMode;
@@ -120,7 +121,7 @@ pub(crate) struct Verifying {
 /// not be read at all.
 pub(crate) fn begin_verify(vfs: &Arc<dyn Vfs>) -> Result<Verifying> {
     let mut report = VerifyReport::default();
-    let found = look(&**vfs, OpenMode::ReadOnly);
+    let found = look(&**vfs, OpenMode::ReadOnly, Switches::default());
     let lock = take_lock(&**vfs, OpenMode::ReadOnly)?;
     let Some(Found::Store(slots)) = report.absorb(found)? else {
         return Ok(Verifying { report, loaded: None, _lock: lock });

@@ -127,6 +127,12 @@ impl Journal {
         Ok(())
     }
 
+    /// What is written as one frame: all of `ops`, but for a mistake on purpose.
+    pub(crate) fn pieces<'a>(&self, ops: &'a [OpRef<'a>]) -> impl Iterator<Item = &'a [OpRef<'a>]> {
+        let count = if self.switches.on(Bug::BatchInPieces) { 1 } else { ops.len() };
+        ops.chunks(count.max(1))
+    }
+
     /// Makes sure that writes can be kept and that the active log has room for them.
     pub(crate) fn prepare(&self, writer: &mut Writer, ops: &[OpRef<'_>]) -> Result<()> {
         self.heal(ops.iter().all(OpRef::is_delete))?;
@@ -143,6 +149,7 @@ impl Journal {
     ) -> Result<()> {
         let time_ms = self.now_ms();
         let (seq, mark) = (writer.next_seq, self.durable_sequence());
+        let mark = if self.switches.on(Bug::MarkTooHigh) { seq - 1 } else { mark };
         let Writer { active, frame, .. } = writer;
         let active = active.as_ref().ok_or(Error::Closed)?;
         frame.begin(active.log.id(), active.log.end());

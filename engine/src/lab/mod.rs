@@ -1,68 +1,11 @@
 //! Switches for tests, in a test build only (feature `lab`): bugs on purpose and equal hashes.
 //!
-//! With a bug on, every test without crashes or faults still passes, and the ordinary crash loops must catch it. That is
-//! how the loops themselves are tested.
+//! With a bug on, every test without crashes or faults still passes, but for the bugs of what readers see, and the crash lab
+//! or the crash loops must catch it. That is how they are tested themselves.
 
-/// A mistake that a developer could make, switched on at run time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Bug {
-    /// A sync leaves the active log out, and durable writes return all the same.
-    WriteNotSynced,
-    /// A sync covers the newest log only; older ones stay unsynced.
-    OlderLogNotSynced,
-    /// A merge is published before its output is synced.
-    MergeOutputNotSynced,
-    /// A merge is published while the writes that shadow what it dropped are unsynced.
-    ShadowsNotSynced,
-    /// The manifest edit that begins a log is not synced before the log is used.
-    BeginNotSynced,
-    /// The directory is not synced after a file was created.
-    DirNotSynced,
-    /// Recovery does not check the checksum of a frame.
-    ChecksumIgnored,
-    /// After a torn tail the same log is written again.
-    AppendAfterTorn,
-    /// The inputs of a merge leave the manifest one by one, the newest first: for a while a tombstone that was dropped is
-    /// gone, and the value that it hid is not.
-    TombstonesGoFirst,
-    /// A merge is published before the names of its outputs are durable.
-    OutputNamesNotSynced,
-    /// Inputs of a merge are removed before the manifest says so.
-    InputsRemovedEarly,
-    /// CURRENT is switched before the new manifest is synced.
-    CurrentBeforeManifest,
-    /// Recovery does not sync what it relied on before it acknowledges anything.
-    RecoveryNotSynced,
-    /// After a failed write the same log goes on behind what the write has left.
-    AppendAfterFailure,
-    /// A failed sync is tried again and believed.
-    SyncRetried,
-    /// Both slots of CURRENT are the same slot.
-    OneSlot,
-}
+mod bug;
 
-#[cfg(feature = "lab")]
-impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 16] = [
-        Self::WriteNotSynced,
-        Self::OlderLogNotSynced,
-        Self::MergeOutputNotSynced,
-        Self::ShadowsNotSynced,
-        Self::BeginNotSynced,
-        Self::DirNotSynced,
-        Self::ChecksumIgnored,
-        Self::AppendAfterTorn,
-        Self::TombstonesGoFirst,
-        Self::OutputNamesNotSynced,
-        Self::InputsRemovedEarly,
-        Self::CurrentBeforeManifest,
-        Self::RecoveryNotSynced,
-        Self::AppendAfterFailure,
-        Self::SyncRetried,
-        Self::OneSlot,
-    ];
-}
+pub use bug::Bug;
 
 /// What the rooms of the engine see of the switches: in a product all of them are off, and the compiler knows it.
 #[derive(Clone, Copy, Debug, Default)]

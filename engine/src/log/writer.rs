@@ -37,6 +37,12 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// The same without the length of the file: only a test that breaks the engine on purpose does that.
+    pub(crate) const fn without_length(mut self) -> Self {
+        self.mode = SyncMode::Data;
+        self
+    }
+
     /// Syncs. A failure is final: the file is never synced again.
     pub(crate) fn sync(&self) -> Result<()> {
         Ok(self.file.sync(self.mode)?)

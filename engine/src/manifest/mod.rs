@@ -79,7 +79,9 @@ impl Manifest {
         let number = state.take_number().map_err(Fault::Write)?;
         // Crash: a file that nothing names; creation starts over.
         let writer = new_file(&**vfs, number, seed, &state, &mut frame)?;
-        sync_root(&**vfs, switches)?;
+        if !switches.on(Bug::CreatedOutOfOrder) {
+            sync_root(&**vfs, switches)?;
+        }
         // Crash: as before, until the sync of CURRENT and of the directory have both reached the medium.
         let current = Current::create(&**vfs, Pointer { number, seed, layout: state.layout })?;
         sync_root(&**vfs, switches)?;
@@ -145,8 +147,13 @@ impl Manifest {
         let writer = LogWriter::resume(file, name, id, end, len, 0);
         if !switches.on(Bug::RecoveryNotSynced) {
             // Crash: nothing has changed yet. What was read from the cache is made durable before it is relied on.
-            current.sync().map_err(Fault::Sync)?;
-            writer.file().sync(keelstone_vfs::SyncMode::All).map_err(|e| Fault::Sync(e.into()))?;
+            if !switches.on(Bug::CurrentNotSyncedAgain) {
+                current.sync().map_err(Fault::Sync)?;
+            }
+            if !switches.on(Bug::ManifestNotSyncedAgain) {
+                let synced = writer.file().sync(keelstone_vfs::SyncMode::All);
+                synced.map_err(|error| Fault::Sync(error.into()))?;
+            }
         }
         let stale = current.number() != number;
         let mut manifest = Self {
@@ -226,11 +233,21 @@ impl Manifest {
             return Err(Fault::Write(error));
         }
         // Crash: the frame is whole or torn at the end; both are states that recovery takes for before or after.
-        let ticket = self.writer.ticket();
-        ticket.sync().map_err(Fault::Sync)?;
-        self.writer.synced(&ticket);
+        if !self.leaves_out_sync(edits) {
+            let ticket = self.writer.ticket();
+            ticket.sync().map_err(Fault::Sync)?;
+            self.writer.synced(&ticket);
+        }
         self.next_edit += 1;
         Ok(())
+    }
+
+    /// Whether a mistake that is switched on leaves these edits unsynced.
+    fn leaves_out_sync(&self, edits: &[Edit]) -> bool {
+        let begins = edits.iter().any(|edit| matches!(edit, Edit::Begin { .. }));
+        let removes = edits.iter().any(|edit| matches!(edit, Edit::Removed { .. }));
+        (begins && self.switches.on(Bug::BeginNotSynced))
+            || (removes && self.switches.on(Bug::PublishedNotSynced))
     }
 
     /// Writes `next` as a new manifest and makes CURRENT name it.
@@ -245,7 +262,9 @@ impl Manifest {
             new_file(&*self.vfs, number, self.seed, &next, &mut self.frame)
         };
         let writer = made?;
-        sync_root(&*self.vfs, self.switches)?;
+        if !self.switches.on(Bug::ManifestNameNotSynced) {
+            sync_root(&*self.vfs, self.switches)?;
+        }
         if !self.broken {
             // Crash: from the sync of this frame on recovery follows it, whichever slot of CURRENT it reads.
             match self.append(&[Edit::Continued { number }]) {
@@ -257,6 +276,9 @@ impl Manifest {
         let old = core::mem::replace(&mut self.writer, writer);
         (self.state, self.next_edit, self.broken) = (next, 2, false);
         self.snapshot_bytes = self.writer.end();
+        if self.switches.on(Bug::ManifestRemovedEarly) {
+            let _left_for_open = self.vfs.remove(&format!("{}", old.name()));
+        }
         self.point_current()?;
         // Crash: the old manifest is still there; the next open removes it.
         // Why: a file that cannot be removed now is removed at the next open.
@@ -335,5 +357,8 @@ pub(crate) fn sync_root(vfs: &dyn Vfs, switches: Switches) -> core::result::Resu
     if !vfs.capabilities().dir_sync || switches.on(Bug::DirNotSynced) {
         return Ok(());
     }
-    vfs.sync_dir("").map_err(|error| Fault::Sync(error.into()))
+    match vfs.sync_dir("") {
+        Err(error) if !switches.on(Bug::DirSyncFailureIgnored) => Err(Fault::Sync(error.into())),
+        _ => Ok(()),
+    }
 }

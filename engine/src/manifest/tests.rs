@@ -516,7 +516,7 @@ fn the_slots_cannot_change_places() {
     let swapped = [&bytes[SLOT..], &bytes[..SLOT]].concat();
     let slots = slots_of(&swapped);
     assert_eq!(slots.slots, [Slot::Damaged(Damage::Checksum); 2]);
-    assert_eq!(decode_slot(&[1; 63], 0), Slot::Damaged(Damage::Length));
+    assert_eq!(decode_slot(&[1; 63], 0, true), Slot::Damaged(Damage::Length));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::walk::Bounds;
 use super::{Item, LAYOUT, Store};
 use crate::codec::KeyHasher;
 use crate::error::{Error, FileName, Invalid, Result};
-use crate::lab::Switches;
+use crate::lab::{Bug, Switches};
 use crate::manifest::{Edit, Fault, LiveTable, Manifest, State};
 
 /// The level of the tables of a copy: nothing in it overlaps.
@@ -45,7 +45,7 @@ impl Store {
         while let Some(item) = walk.item() {
             let full = |w: &TableWriter| w.bytes() >= self.journal.options.table_bytes;
             if writer.as_ref().is_some_and(full) {
-                finish(&mut writer, state)?;
+                self.finish_copy(&mut writer, state)?;
             }
             if writer.is_none() {
                 writer = Some(self.begin_copy(dest, seed, state)?);
@@ -56,7 +56,7 @@ impl Store {
             }
             walk.next()?;
         }
-        finish(&mut writer, state)?;
+        self.finish_copy(&mut writer, state)?;
         let seq = snapshot.sequence();
         (state.mark_seq, state.flushed_seq) = (seq, seq);
         state.mark_time_ms = self.journal.now_ms();
@@ -72,6 +72,17 @@ impl Store {
         let (number, hasher) = (state.take_number()?, KeyHasher::new(seed));
         TableWriter::create(&**dest, number, seed, self.order.clone(), hasher, self.table_options)
     }
+
+    fn finish_copy(&self, writer: &mut Option<TableWriter>, state: &mut State) -> Result<()> {
+        let Some(writer) = writer.take() else { return Ok(()) };
+        let finished = writer.finish()?;
+        if !self.journal.switches.on(Bug::BackupNotSynced) {
+            finished.file.sync(SyncMode::All)?;
+        }
+        let name = FileName::Table(finished.meta.number);
+        let table = Arc::new(LiveTable { level: LEVEL, meta: finished.meta });
+        state.apply(&Edit::Table(table)).map_err(|what| crate::log::corrupt(name, 0, 0, what))
+    }
 }
 
 /// Takes the tables of a copy away that has failed. What cannot be removed stays: the caller has the first error.
@@ -81,13 +92,4 @@ fn clear(dest: &dyn Vfs) {
             let _kept = dest.remove(&name);
         }
     }
-}
-
-fn finish(writer: &mut Option<TableWriter>, state: &mut State) -> Result<()> {
-    let Some(writer) = writer.take() else { return Ok(()) };
-    let finished = writer.finish()?;
-    finished.file.sync(SyncMode::All)?;
-    let name = FileName::Table(finished.meta.number);
-    let table = Arc::new(LiveTable { level: LEVEL, meta: finished.meta });
-    state.apply(&Edit::Table(table)).map_err(|what| crate::log::corrupt(name, 0, 0, what))
 }

@@ -16,7 +16,7 @@ use super::range::{Range, Ranges};
 use super::table::{Finished, TableMeta, TableWriter};
 use super::version::{TableFile, Version};
 use crate::error::{Error, FileName, Result};
-use crate::lab::Bug;
+use crate::lab::{Bug, Switches};
 use crate::limits::STEP_BYTES;
 use crate::manifest::{Edit, Fault, LEVELS, LiveTable};
 use crate::order::KeyOrder;
@@ -40,10 +40,14 @@ pub(super) struct Below {
     version: Arc<Version>,
     order: KeyOrder,
     first: usize,
+    switches: Switches,
 }
 
 impl Older for Below {
     fn holds(&mut self, key: &[u8]) -> bool {
+        if self.switches.on(Bug::TombstoneDropped) {
+            return false;
+        }
         self.version.levels.iter().enumerate().skip(self.first).any(|(level, files)| match level {
             0 => files.iter().any(|file| file.spans(&self.order, key)),
             _ => self.version.find(&self.order, level, key).is_some(),
@@ -51,6 +55,9 @@ impl Older for Below {
     }
 
     fn holds_any(&mut self, from: &[u8], to: &[u8]) -> bool {
+        if self.switches.on(Bug::RangeDropped) {
+            return false;
+        }
         let (order, version) = (&self.order, &self.version);
         (self.first..LEVELS)
             .any(|level| version.overlapping(order, level, from, to).next().is_some())
@@ -91,7 +98,8 @@ impl Build {
     ) -> Result<Self> {
         let order = store.order.clone();
         let version = Arc::clone(&place.version);
-        let below = Below { version, order: order.clone(), first: place.below };
+        let switches = store.journal.switches;
+        let below = Below { version, order: order.clone(), first: place.below, switches };
         let mut collapse = Collapse::new(order, source, ranges, store.readers(), below);
         let ranges = collapse.ranges()?;
         let files = place.version.levels.get(place.level + 1).cloned().unwrap_or_default();
@@ -129,6 +137,8 @@ impl Build {
         if self.done {
             return self.sync_one(store);
         }
+        let switches = store.journal.switches;
+        let parts = switches.on(Bug::VersionsParted);
         let start = self.collapse.bytes_read();
         while self.collapse.bytes_read() - start < STEP_BYTES as u64 / 2 {
             match self.collapse.next()? {
@@ -139,12 +149,15 @@ impl Build {
                         cut: &mut self.cut,
                         outputs: &mut self.outputs,
                     };
-                    if output.is_begun() && item.key != self.last {
+                    if output.is_begun() && (parts || item.key != self.last) {
                         self.grandparents.pass(&store.order, item.key);
                         let limit = self.place.table_bytes;
                         let far = self.grandparents.bytes > limit.saturating_mul(OVERLAP_FACTOR);
                         if far || output.bytes() >= limit {
-                            output.finish(store, Some(item.key))?;
+                            let short = switches.on(Bug::RangeCutShort);
+                            let end = if short { &self.last } else { item.key };
+                            output.finish(store, Some(end))?;
+                            *output.cut = Some(item.key.to_vec());
                             self.grandparents.bytes = 0;
                         }
                     }
@@ -237,7 +250,7 @@ impl Output<'_> {
         self.writer.as_mut().ok_or(Error::Closed)
     }
 
-    /// Ends the current table; `next` is the first key of the one that follows.
+    /// Ends the current table; `next` is the first key of the one that follows, which the caller cuts there too.
     fn finish(&mut self, store: &Store, next: Option<&[u8]>) -> Result<()> {
         let ranges = self.ranges.clip(&store.order, self.cut.as_deref(), next)?;
         for fragment in ranges.iter() {
@@ -252,11 +265,12 @@ impl Output<'_> {
             let name = writer.name();
             let finished = writer.finish().inspect_err(|_| {
                 // Why: on a full disk what cannot become a table gives its space back at once, or at the next open.
-                let _left_for_open = store.journal.vfs.remove(&format!("{name}"));
+                if !store.journal.switches.on(Bug::FailedTableKept) {
+                    let _left_for_open = store.journal.vfs.remove(&format!("{name}"));
+                }
             });
             self.outputs.push(finished?);
         }
-        *self.cut = next.map(Vec::from);
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use super::version::{TableFile, Version};
 use super::{Store, View};
 use crate::error::Result;
 use crate::event::Event;
+use crate::lab::Bug;
 use crate::manifest::{Edit, LEVELS};
 use crate::order::KeyOrder;
 
@@ -176,6 +177,9 @@ impl Store {
         let grace = self.journal.options.expiry_grace_ms;
         let horizon = self.journal.now_ms().saturating_sub(grace);
         let expired_ms = horizon.min(oldest_ms.unwrap_or(u64::MAX));
+        if self.journal.switches.on(Bug::SnapshotIgnored) {
+            return Readers { snapshots: Vec::new(), expired_ms };
+        }
         Readers { snapshots, expired_ms }
     }
 

@@ -1,5 +1,6 @@
 //! Flush: the oldest sealed memtable becomes a table of level 0, and its logs go.
 
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -14,6 +15,7 @@ use super::{Sealed, Store, View};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::journal::LogFile;
+use crate::lab::Bug;
 use crate::manifest::{Edit, sync_root};
 
 /// A flush that is under way.
@@ -47,11 +49,16 @@ impl Flush {
         let seq = self.sealed.last_seq;
         let mut edits = self.build.edits();
         edits.push(Edit::Flushed { seq });
-        // Why the mark: the logs that go knew the time, and after the next open it must not go back.
-        edits.push(Edit::Mark { seq, time_ms: store.journal.time_ms() });
+        if !store.journal.switches.on(Bug::TimeForgotten) {
+            // Why: the logs that go knew the time, and after the next open it must not go back.
+            edits.push(Edit::Mark { seq, time_ms: store.journal.time_ms() });
+        }
         let logs = store.logs_through(seq);
         edits.extend(logs.iter().map(|log| Edit::Removed { number: log.number }));
         let sealed = Arc::clone(&self.sealed);
+        if store.journal.switches.on(Bug::LogsRemovedEarly) {
+            logs.iter().try_for_each(|log| store.journal.vfs.remove(&format!("{}", log.name)))?;
+        }
         // Crash: before the edit the logs are replayed; after it the table holds, and the logs are removed at the next open.
         store.publish(&edits, &logs, Some(&mut self.build), |view, version| {
             let mut list = view.sealed.clone();
@@ -95,9 +102,11 @@ impl Store {
         mut build: Option<&mut Build>,
         change: impl FnOnce(&View, Arc<Version>) -> View,
     ) -> Result<()> {
-        // Crash: nothing is published. What the manifest will name must be there.
-        sync_root(&*self.journal.vfs, self.journal.switches)
-            .map_err(|fault| self.journal.settle(fault))?;
+        if !self.journal.switches.on(Bug::OutputNamesNotSynced) {
+            // Crash: nothing is published. What the manifest will name must be there.
+            sync_root(&*self.journal.vfs, self.journal.switches)
+                .map_err(|fault| self.journal.settle(fault))?;
+        }
         let mut writer = self.journal.writer.lock();
         let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
         if let Err(fault) = manifest.commit(edits) {

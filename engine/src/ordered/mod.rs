@@ -142,9 +142,7 @@ impl Store {
     fn close_clean(self: &Arc<Self>) -> Result<()> {
         self.drop_jobs();
         let journal = &self.journal;
-        if journal.durable_sync || journal.state() == State::Healthy {
-            journal.sync_through(journal.sequence())?;
-        }
+        journal.sync_for_close()?;
         if Journal::is_slow_to_replay(&journal.writer.lock()) || !self.view().sealed.is_empty() {
             self.flush_all()?;
         }

@@ -21,7 +21,6 @@ use crate::codec::KeyHasher;
 use crate::error::{Damage, Error, Invalid, Result};
 use crate::event::Event;
 use crate::journal::{Disk, Journal, LogFile, OpRef, check_orphans, open_files, read_tails};
-use crate::lab::Bug;
 use crate::log::{FrameReader, corrupt};
 use crate::manifest::{self, Loaded};
 use crate::options::{OpenMode, Options};
@@ -68,15 +67,14 @@ impl Store {
         let store = Self::assemble(journal, version)?;
         let read_only = store.journal.options.mode == OpenMode::ReadOnly;
         let access = if read_only { Access::Read } else { Access::Write };
-        let check = !store.journal.switches.on(Bug::ChecksumIgnored);
-        let vfs = Arc::clone(&store.journal.vfs);
-        let disk = Disk { vfs: &*vfs, seed: store.journal.seed, access, check, ranges: true };
+        let (vfs, switches) = (Arc::clone(&store.journal.vfs), store.journal.switches);
+        let disk = Disk { vfs: &*vfs, seed: store.journal.seed, access, switches, ranges: true };
         let plan = read_tails(disk, &loaded.state)?;
         check_orphans(disk, &loaded)?;
         store.check_tables()?;
         let logs = open_files(disk, &loaded, &plan)?;
         let scanned = logs.len() as u64;
-        store.replay(&logs, loaded.state.flushed_seq, check)?;
+        store.replay(&logs, loaded.state.flushed_seq, disk.checks())?;
         store.visible_seq.store(plan.next_seq - 1, Ordering::Release);
         store.hand.lock().logs.clone_from(&logs);
         if read_only {

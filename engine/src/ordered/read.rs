@@ -8,6 +8,7 @@ use super::version::TableFile;
 use super::{Item, Store, View};
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::lab::Bug;
 use crate::manifest::LEVELS;
 use crate::order::KeyOrder;
 use crate::record::EntryKind;
@@ -25,6 +26,8 @@ struct Question<'a, V> {
     key: &'a [u8],
     hash: u128,
     seq: u64,
+    /// Range tombstones up to this sequence are seen: `seq`, but for a mistake on purpose.
+    ranges_seq: u64,
     time_ms: u64,
     view: &'a mut V,
 }
@@ -53,11 +56,14 @@ impl Store {
         view: &mut impl FnMut(&Item<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
         let hash = self.hasher.hash(key);
-        let mut question = Question { key, hash, seq, time_ms, view };
+        let newer = self.journal.switches.on(Bug::NewerRangeSeen);
+        let ranges_seq = if newer { u64::MAX } else { seq };
+        let mut question = Question { key, hash, seq, ranges_seq, time_ms, view };
         let sealed = shown.sealed.iter().map(|sealed| &sealed.memtable);
         for memtable in core::iter::once(&shown.memtable).chain(sealed) {
             let ranges = if memtable.has_ranges() { Some(memtable.ranges()?) } else { None };
-            let covered = ranges.map_or(0, |ranges| covering(&self.order, &ranges, key, seq));
+            let covered =
+                ranges.map_or(0, |ranges| covering(&self.order, &ranges, key, ranges_seq));
             let found = memtable.get(key, hash, seq, |item| question.judge(&item, covered));
             if let Some(found) = found {
                 return found;
@@ -89,9 +95,9 @@ impl Store {
         file: &Arc<TableFile>,
         question: &mut Question<'_, V>,
     ) -> Result<Says<R>> {
-        let Question { key, hash, seq, .. } = *question;
+        let Question { key, hash, seq, ranges_seq, .. } = *question;
         let table = self.tables.open(file).map_err(|error| self.damaged(error))?;
-        let covered = covering(&self.order, table.ranges(), key, seq);
+        let covered = covering(&self.order, table.ranges(), key, ranges_seq);
         let found = table
             .get(&self.tables.blocks, key, hash, seq, |item| question.judge(&item, covered))
             .map_err(|error| self.damaged(error))?;

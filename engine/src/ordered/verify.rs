@@ -10,6 +10,7 @@ use super::{Store, unordered};
 use crate::codec::KeyHasher;
 use crate::error::{Corruption, Damage, Error, FileName, Invalid, Result};
 use crate::journal::{Disk, VerifyReport};
+use crate::lab::Switches;
 use crate::manifest::Loaded;
 use crate::options::Options;
 use crate::order::KeyOrder;
@@ -24,7 +25,7 @@ pub(crate) fn verify(
 ) -> Result<()> {
     let order = known_order(&loaded.state.order, options)?;
     let (seed, access) = (loaded.seed, Access::Read);
-    let disk = Disk { vfs: &**vfs, seed, access, check: true, ranges: true };
+    let disk = Disk { vfs: &**vfs, seed, access, switches: Switches::default(), ranges: true };
     report.orphans(disk, loaded)?;
     report.tails(disk, loaded)?;
     report.closed(disk, loaded, |report, live, file, end| {
@@ -125,7 +126,8 @@ impl Store {
             (logs, self.view())
         };
         let (vfs, seed) = (&*self.journal.vfs, self.journal.seed);
-        let disk = Disk { vfs, seed, access: Access::Read, check: true, ranges: true };
+        let disk =
+            Disk { vfs, seed, access: Access::Read, switches: Switches::default(), ranges: true };
         for (log, end) in logs {
             report.files += 1;
             report.walk(disk, &*log.file, log.name, end, &mut |_, _| Ok(()))?;

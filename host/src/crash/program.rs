@@ -18,14 +18,18 @@ pub enum Word {
     Put(usize),
     /// The same, durable.
     Durable(usize),
-    /// Puts a value that fills a log.
+    /// Puts a value that fills a memtable.
     Big(usize),
+    /// Puts a value that is longer than a log; not in the alphabet.
+    Fill(usize),
     /// Deletes a key, buffered.
     Delete(usize),
     /// Puts the first key and deletes the second, buffered, in one batch.
     Batch,
     /// Deletes both keys as a range, buffered; ordered layout only.
     Range,
+    /// Loads both keys in bulk; ordered layout only, and not in the alphabet.
+    Load,
     /// Makes everything durable.
     Sync,
     /// One bounded step of due work.
@@ -67,6 +71,7 @@ impl Word {
         match self {
             Self::Put(key) | Self::Durable(key) => batch.put(KEYS[key], value),
             Self::Big(key) => batch.put(KEYS[key], value.repeat(BIG_BYTES)),
+            Self::Fill(key) => batch.put(KEYS[key], value.repeat(FILL_BYTES)),
             Self::Delete(key) => batch.delete(KEYS[key]),
             Self::Batch => batch.put(KEYS[0], value).delete(KEYS[1]),
             Self::Range => batch.delete_range(KEYS[0], "c"),
@@ -75,11 +80,19 @@ impl Word {
         Some((batch, matches!(self, Self::Durable(_))))
     }
 
+    /// The keys and values that it loads in bulk as the `n`-th operation.
+    #[must_use]
+    pub fn load(self, n: usize) -> Option<[(&'static str, String); 2]> {
+        (self == Self::Load).then(|| KEYS.map(|key| (key, format!("{}", n + 1))))
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Put(_) => "put",
             Self::Durable(_) => "durable",
             Self::Big(_) => "big",
+            Self::Fill(_) => "fill",
+            Self::Load => "load",
             Self::Delete(_) => "delete",
             Self::Batch => "batch",
             Self::Range => "range",
@@ -92,8 +105,10 @@ impl Word {
     }
 }
 
-/// How long a big value is: with it a tiny log is full.
+/// How often the number is repeated in a big value: with it a tiny memtable is full.
 const BIG_BYTES: usize = 120;
+/// The same in a value that is longer than a tiny log.
+const FILL_BYTES: usize = 1100;
 
 /// A list of words. As text they have commas between them, `-` if there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,7 +138,11 @@ impl Program {
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Put(key) | Self::Durable(key) | Self::Big(key) | Self::Delete(key) => {
+            Self::Put(key)
+            | Self::Durable(key)
+            | Self::Big(key)
+            | Self::Fill(key)
+            | Self::Delete(key) => {
                 write!(f, "{}:{}", self.name(), KEYS[*key])
             }
             _ => f.write_str(self.name()),
@@ -142,7 +161,8 @@ impl FromStr for Word {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let both = Self::alphabet(Layout::Ordered).into_iter().chain([Self::Big(1)]);
+        let more = [Self::Big(1), Self::Fill(0), Self::Fill(1), Self::Load];
+        let both = Self::alphabet(Layout::Ordered).into_iter().chain(more);
         let mut known = both.filter(|word| word.to_string() == text);
         known.next().ok_or_else(|| format!("no such operation: {text}"))
     }

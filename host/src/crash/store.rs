@@ -18,7 +18,12 @@ use super::program::{KEYS, Program, Word};
 /// What the clock shows.
 const NOW_MS: u64 = 1_000_000;
 /// The key that recovery writes after the first crash and after the second.
-const PROBES: [&str; 2] = ["~1", "~2"];
+///
+/// Why so short: where a torn log is written again, the frame of such a write ends where that of a lost put ended, and what
+/// stood behind it comes back.
+const PROBES: [&str; 2] = ["y", "z"];
+/// What it writes there.
+const USED: &str = "u";
 
 /// A mark: a number and what it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,9 +125,15 @@ impl Store {
     pub fn new(layout: Layout, program: Program, adjust: Adjust) -> Self {
         let mut states = vec![Seen { entries: BTreeMap::new(), sequence: 0 }];
         for (n, word) in program.words.iter().enumerate() {
+            let mut state = states[states.len() - 1].clone();
             if let Some((batch, _)) = word.batch(n) {
-                let mut state = states[states.len() - 1].clone();
                 batch.writes().iter().for_each(|write| apply(&mut state, write));
+                states.push(state);
+            } else if let Some(entries) = word.load(n) {
+                let entries = entries.map(|(key, value)| (key.into(), value.into_bytes()));
+                state.entries.extend(entries);
+                // Why one: a load is one write.
+                state.sequence += 1;
                 states.push(state);
             }
         }
@@ -189,6 +200,12 @@ impl Store {
                 Word::Kill => {
                     drop(db);
                     db = self.open(vfs.clone())?;
+                }
+                Word::Load => {
+                    writes += 1;
+                    note(Mark::Begun(writes));
+                    told("load", load(&db, word.load(n).into_iter().flatten()))?;
+                    note(Mark::Durable(writes));
                 }
                 _ => {
                     let Some((batch, durable)) = word.batch(n) else { continue };
@@ -269,7 +286,7 @@ impl Store {
         life.mark(Mark::Shown.number());
         let probe = PROBES[usize::from(life.crashes > 1)];
         let mut batch = Batch::new();
-        batch.put(probe, "used");
+        batch.put(probe, USED);
         life.mark(Mark::ProbeBegun.number());
         told("a durable put after recovery", db.write(&batch, Durability::Durable))?;
         life.mark(Mark::ProbeDone.number());
@@ -289,6 +306,15 @@ impl Store {
     fn is_state(&self, seen: &Seen, writes: u64) -> bool {
         usize::try_from(writes).is_ok_and(|n| self.states.get(n) == Some(seen))
     }
+}
+
+/// Loads keys in bulk.
+fn load(db: &Db, entries: impl Iterator<Item = (&'static str, String)>) -> keelstone::Result<()> {
+    let mut load = db.bulk_load()?;
+    for (key, value) in entries {
+        load.put(key, value, None)?;
+    }
+    load.finish().map(drop)
 }
 
 fn apply(state: &mut Seen, write: &Write) {
@@ -319,8 +345,7 @@ impl System for Store {
         {
             // Why: what one recovery has shown is decided, and what it acknowledged after that stays.
             let mut with = second.seen.clone();
-            let probe =
-                Write::Put { key: PROBES[0].into(), value: b"used".to_vec(), expires_ms: None };
+            let probe = Write::Put { key: PROBES[0].into(), value: USED.into(), expires_ms: None };
             apply(&mut with, &probe);
             let (begun, done) =
                 (Mark::ProbeBegun.is_in(second_marks), Mark::ProbeDone.is_in(second_marks));

@@ -1,6 +1,6 @@
 //! The ordered layout from the command line: the words mean the same, and ranges can be deleted.
 
-use std::cmp::Ordering;
+use core::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 

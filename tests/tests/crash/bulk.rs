@@ -68,7 +68,7 @@ fn every_sync_of_loads_fails_in_every_known_way() {
 // The loop itself is tested: tables of a load that are named before they are durable.
 #[test]
 fn load_that_is_not_synced_is_caught() {
-    for bug in [Bug::MergeOutputNotSynced, Bug::DirNotSynced] {
+    for bug in [Bug::MergeOutputNotSynced, Bug::DirNotSynced, Bug::LoadNamesNotSynced] {
         let run = || {
             let load = (0..4).map(|n| put(format!("k{n:02}"), value(n, 20))).collect();
             let shape = Shape { bug: Some(bug), ..LOAD_SHAPE };

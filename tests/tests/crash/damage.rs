@@ -1,5 +1,6 @@
 //! Every byte is cut off and every bit is turned, in every file of a small closed store.
 
+use keelstone::lab::Bug;
 use keelstone_tests::damage::{Damage, Sample, Verdict};
 use keelstone_tests::differential::quietly;
 
@@ -155,4 +156,29 @@ fn undamaged_store_is_harmless_and_every_byte_of_a_record_matters() {
     let log = sample.image.keys().find(|name| name.ends_with(".log")).unwrap();
     let image = sample.damaged(log, &Damage::Flip(120, 3));
     assert_ne!(sample.read(&image), Ok(Verdict::Harmless), "a flipped bit went unnoticed");
+}
+
+// The loops themselves are tested: what is believed although it is damaged, and what is taken for torn although it was
+// durable.
+#[test]
+fn mistakes_that_only_damage_shows_are_caught() {
+    type Listed = fn(&Sample) -> Vec<(String, Damage)>;
+    let mistakes: [(Bug, &str, Listed); 4] = [
+        (Bug::HintChecksumIgnored, ".hint", flips),
+        (Bug::ChecksumIgnored, ".log", flips),
+        (Bug::MarkIgnored, ".log", cuts),
+        (Bug::LostLogIgnored, ".manifest", cuts),
+    ];
+    for (bug, kind, listed) in mistakes {
+        let mut sample = Sample::new();
+        sample.shape.bug = Some(bug);
+        let mut list = listed(&sample);
+        list.retain(|(file, _)| file.ends_with(kind));
+        let broken = quietly(|| {
+            all(&sample, &list);
+            Ok(())
+        });
+        println!("{bug:?}: {}", broken.as_ref().err().map_or("not seen", |error| error));
+        assert!(broken.is_err(), "{bug:?} is not seen");
+    }
 }

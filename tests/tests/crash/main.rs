@@ -15,6 +15,7 @@ mod bitcask;
 mod bugs;
 mod bulk;
 mod damage;
+mod during;
 mod faults;
 mod leveldb;
 mod merges;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use keelstone::vfs::{Image, MemoryDisk, Vfs};
+use keelstone::lab::Bug;
+use keelstone::vfs::{FaultDisk, Image, MemoryDisk, Vfs};
 use keelstone::{Db, Error, ManualClock, OpenMode};
 use keelstone_tests::damage::{Sample, Verdict};
+use keelstone_tests::differential::quietly;
 use keelstone_tests::disk::Disk;
-use keelstone_tests::mirror::START_MS;
+use keelstone_tests::mirror::{START_MS, collect, fine, same_entries};
 use keelstone_tests::shape::Shape;
 use keelstone_tests::tale::Tale;
 
@@ -136,5 +138,44 @@ fn store_without_current_is_not_begun_anew() {
             assert!(matches!(opened, Err(Error::Corrupt(_))), "{mode:?}: {:?}", opened.err());
             assert_eq!(disk.image(), image, "{mode:?} changed the directory");
         }
+    }
+}
+
+/// Cuts the power at every operation of a backup of the sample, in every way; says how often the copy was there, whole.
+fn back_up(sample: &Sample) -> Result<u64, String> {
+    let options = || sample.shape.options(&ManualClock::new(sample.model.time_ms()));
+    let db = Db::open(Arc::new(MemoryDisk::from_image(&sample.image)), options()).unwrap();
+    let copy = FaultDisk::recording();
+    db.backup(&(Arc::new(copy.clone()) as Arc<dyn Vfs>), 77).unwrap();
+    let (trace, mut whole) = (copy.trace(), 0);
+    for op in 0..=trace.len() {
+        for (cut, disk) in trace.disk_at(op, 0).power_cuts() {
+            let at = |error: String| format!("{cut} after operation {op}: {error}");
+            let mut options = options();
+            options.mode = OpenMode::Existing;
+            match Db::open(Arc::new(disk), options) {
+                Ok(db) => {
+                    let entries = fine("scan", db.scan().and_then(collect)).map_err(at)?;
+                    same_entries("scan", &entries, &sample.model.scan()).map_err(at)?;
+                    whole += 1;
+                }
+                Err(error) if op == trace.len() => return Err(at(format!("{error:?}"))),
+                Err(Error::NoStore | Error::Corrupt(_)) => {}
+                Err(error) => return Err(at(format!("{error:?}"))),
+            }
+        }
+    }
+    Ok(whole)
+}
+
+// RocksDB #8500, Pebble 15b500fbd: power was lost during a backup, and what was left opened as a store.
+#[test]
+fn power_cut_in_a_backup_leaves_all_of_it_or_no_store() {
+    for mut sample in [Sample::new(), Sample::ordered()] {
+        let whole = back_up(&sample).unwrap_or_else(|error| panic!("{error}"));
+        println!("{:?}: whole={whole}", sample.shape.layout);
+        assert!(whole > 1, "the copy was never there");
+        sample.shape.bug = Some(Bug::BackupNotSynced);
+        assert!(quietly(|| back_up(&sample)).is_err(), "files that are not synced are not seen");
     }
 }

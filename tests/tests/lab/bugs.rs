@@ -1,66 +1,48 @@
 //! Mistakes that are switched on are caught by short programs.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use keelstone::Layout;
 use keelstone::lab::Bug;
-use keelstone::vfs::crash::Model;
-use keelstone_host::crash::{Explored, run};
+use keelstone::vfs::crash::{Model, explain, explore_points};
+use keelstone::{Layout, Options};
+use keelstone_host::crash::Store;
 
-use crate::only;
+use crate::mistakes::{CAUGHT, ELSEWHERE, FROM_LAST, made_by};
 
 /// What is tried with each.
 fn model() -> Model {
     Model { point_states_max: 100, ..Model::HALF }
 }
 
-/// The mistakes that this layout can make, each with a program that leads to it.
-pub(crate) const MISTAKES: &[(Bug, Layout, &str)] = &[
-    (Bug::WriteNotSynced, Layout::Hash, "durable:a"),
-    (Bug::WriteNotSynced, Layout::Ordered, "durable:a"),
-    (Bug::BeginNotSynced, Layout::Hash, "durable:a"),
-    (Bug::BeginNotSynced, Layout::Ordered, "durable:a"),
-    (Bug::DirNotSynced, Layout::Hash, "durable:a"),
-    (Bug::DirNotSynced, Layout::Ordered, "durable:a"),
-    (Bug::ChecksumIgnored, Layout::Hash, "durable:a"),
-    (Bug::ChecksumIgnored, Layout::Ordered, "durable:a"),
-    (Bug::OlderLogNotSynced, Layout::Hash, MERGES),
-    (Bug::OlderLogNotSynced, Layout::Ordered, "put:a,big:b,sync"),
-    (Bug::MergeOutputNotSynced, Layout::Hash, MERGES),
-    (Bug::MergeOutputNotSynced, Layout::Ordered, "durable:a"),
-    (Bug::ShadowsNotSynced, Layout::Hash, MERGES),
-    (Bug::AppendAfterTorn, Layout::Ordered, "big:a,big:b,durable:a"),
-    (Bug::OutputNamesNotSynced, Layout::Hash, MERGES),
-    (Bug::InputsRemovedEarly, Layout::Hash, MERGES),
-    (Bug::CurrentBeforeManifest, Layout::Hash, MERGES),
-    (Bug::CurrentBeforeManifest, Layout::Ordered, "put:a,reopen,reopen"),
-    (Bug::RecoveryNotSynced, Layout::Hash, "put:a"),
-    (Bug::RecoveryNotSynced, Layout::Ordered, "put:a"),
-    (Bug::OneSlot, Layout::Hash, MERGES),
-    (Bug::OneSlot, Layout::Ordered, "put:a,reopen,reopen"),
-];
-
-/// Two merges of the hash layout, a deletion between them.
-pub const MERGES: &str = "big:a,big:a,compact,delete:a,compact,reopen";
-
-/// What is found in a program, with a mistake or without.
-pub(crate) fn explored(bug: Option<Bug>, layout: Layout, program: &str) -> Explored {
-    let settings = only(layout, program, model(), move |options| {
+/// What is found in a program, with a mistake or without: so many runs, and the first violation.
+fn explored(bug: Option<Bug>, layout: Layout, program: &str) -> (u64, Option<String>) {
+    let adjust = Arc::new(move |options: &mut Options| {
         options.lab.bug = bug;
         options.lab.manifest_bytes = 600;
     });
-    let explored = run(&settings).unwrap_or_else(|error| panic!("{bug:?} {program}: {error}"));
-    explored.into_iter().next().unwrap()
+    let store = Store::new(layout, program.parse().unwrap(), adjust);
+    let found = store.record().and_then(|(trace, last)| {
+        let from = if FROM_LAST.contains(&program) { last } else { 0 };
+        let certificate = explore_points(&store, &trace, &model(), from..=trace.len());
+        let first = certificate.violations.first();
+        let told = first.map(|violation| explain(&store, &trace, &model(), &violation.path));
+        let told = told.transpose()?.map(|explanation| explanation.to_string());
+        Ok((certificate.runs(), told))
+    });
+    found.unwrap_or_else(|error| panic!("{bug:?} {program}: {error}"))
 }
 
-/// Does something for each row, on two threads.
-pub(crate) fn for_each<T: Sync>(rows: &[T], act: impl Fn(&T) + Sync) {
+/// Does something for each row and its number, on two threads.
+pub(crate) fn for_each<T: Sync>(rows: &[T], act: impl Fn(usize, &T) + Sync) {
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some(row) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
-            act(row);
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            let Some(row) = rows.get(n) else { return };
+            act(n, row);
         }
     };
     std::thread::scope(|scope| {
@@ -72,29 +54,50 @@ pub(crate) fn for_each<T: Sync>(rows: &[T], act: impl Fn(&T) + Sync) {
 #[test]
 fn without_a_mistake_the_same_programs_keep_the_promise() {
     let mut programs: Vec<_> =
-        MISTAKES.iter().map(|(_, layout, program)| (*layout, *program)).collect();
+        CAUGHT.iter().map(|(_, layout, program)| (*layout, *program)).collect();
     programs.sort_by_key(|(layout, program)| format!("{layout:?} {program}"));
     programs.dedup();
-    for_each(&programs, |(layout, program)| {
-        let explored = explored(None, *layout, program);
-        if let Some(explanation) = explored.explanation {
-            panic!("{layout:?} {program}: {explanation}");
+    for_each(&programs, |_, (layout, program)| {
+        if let (_, Some(told)) = explored(None, *layout, program) {
+            panic!("{layout:?} {program}: {told}");
         }
     });
 }
 
+/// Prints the table: `cargo xtask crash --bugs`.
 #[test]
 fn every_mistake_is_caught() {
-    let missed = Mutex::new(Vec::new());
-    for_each(MISTAKES, |(bug, layout, program)| {
+    let (lines, missed) = (Mutex::new(BTreeMap::new()), Mutex::new(Vec::new()));
+    for_each(CAUGHT, |n, (bug, layout, program)| {
         let begun = Instant::now();
-        match explored(Some(*bug), *layout, program).explanation {
-            Some(told) => {
-                println!("{bug:?} {layout:?} by {program} {:?}\n{told}\n", begun.elapsed())
-            }
-            None => missed.lock().unwrap().push(format!("{bug:?} {layout:?} {program}")),
-        }
+        let (runs, told) = explored(Some(*bug), *layout, program);
+        let millis = begun.elapsed().as_millis();
+        let Some(told) = told else {
+            missed.lock().unwrap().push(format!("{bug:?} {layout:?} {program}"));
+            return;
+        };
+        let what = told.lines().next().unwrap_or_default().split(" (").next().unwrap_or_default();
+        let by = made_by(*bug);
+        let line =
+            format!("{bug:?} | {by} | {layout:?} | {program} | {runs} | {millis} ms | {what}");
+        lines.lock().unwrap().insert(n, line);
     });
+    println!("mistake | made by | layout | program | runs | time | what the lab said first");
+    lines.into_inner().unwrap().values().for_each(|line| println!("{line}"));
+    ELSEWHERE
+        .iter()
+        .for_each(|(bug, test)| println!("{bug:?} | {} | suite crash: {test}", made_by(*bug)));
     let missed = missed.into_inner().unwrap();
     assert!(missed.is_empty(), "not caught: {missed:?}");
+}
+
+#[test]
+fn every_mistake_has_a_row_here_and_in_the_docs() {
+    let docs = include_str!("../../../docs/crash-lab.md");
+    for bug in Bug::ALL {
+        let here = CAUGHT.iter().any(|(caught, ..)| caught == bug);
+        let elsewhere = ELSEWHERE.iter().any(|(caught, _)| caught == bug);
+        assert!(here != elsewhere, "{bug:?} has no row, or two kinds of rows");
+        assert!(docs.contains(&format!("`{bug:?}`")), "docs/crash-lab.md does not have {bug:?}");
+    }
 }

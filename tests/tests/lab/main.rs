@@ -14,6 +14,7 @@
 )]
 
 mod bugs;
+mod mistakes;
 mod models;
 mod programs;
 mod report;

@@ -11,7 +11,7 @@ use keelstone::vfs::Image;
 use keelstone::vfs::crash::{Explanation, Model};
 use keelstone_host::crash::{Counts, Explored, Settings, report, run, write_images};
 
-use crate::bugs::MERGES;
+use crate::mistakes::MERGES;
 use crate::{only, settings};
 
 /// A run that is ready to be drawn.

@@ -53,7 +53,8 @@ impl Merge {
         let place = store.index.place(hash);
         let offset = u32::try_from(entry.offset).map_err(|_| Error::OutOfSpace)?;
         let loc = Loc::new(file.slot, offset, entry.len);
-        let droppable = file.log.age <= self.older_than;
+        let any = store.journal.switches.on(Bug::TombstoneDropped);
+        let droppable = any || file.log.age <= self.older_than;
         if entry.kind == EntryKind::Tombstone {
             if droppable || store.find(place, entry.key)?.is_some() {
                 return Ok(());
