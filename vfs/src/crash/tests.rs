@@ -468,3 +468,48 @@ fn too_many_writes_are_bounded_and_it_is_said() {
         assert!(looker.seen.lock().contains(&extreme));
     }
 }
+
+/// Records of two bytes, a number and a letter. Recovery shows those that follow each other, and writes one more over
+/// whatever stands behind them: a mistake, since what stands behind that may follow now.
+struct Overwriter;
+
+impl System for Overwriter {
+    type Seen = Vec<u8>;
+
+    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<Vec<u8>, String> {
+        let Ok(file) = disk.open("a", Access::Write) else { return Ok(Vec::new()) };
+        let mut bytes = [0; 8];
+        file.read_at(&mut bytes, 0).map_err(|error| error.to_string())?;
+        let following = (1..).zip(bytes.chunks(2)).take_while(|(n, record)| record[0] == *n);
+        let seen: Vec<u8> = following.map(|(_, record)| record[1]).collect();
+        let more = [1 + seen.len() as u8, b'r'];
+        let written = file.write_at(&more, 2 * seen.len() as u64);
+        written.and_then(|()| file.sync(SyncMode::All)).map_err(|error| error.to_string())?;
+        life.mark(1);
+        Ok(seen)
+    }
+
+    fn judge(&self, seen: &Vec<u8>, crash: &Crash<'_, Vec<u8>>) -> Result<(), String> {
+        let Some(second) = crash.second.filter(|second| second.marks.contains(&1)) else {
+            return Ok(());
+        };
+        let more = [second.seen.as_slice(), b"r"].concat();
+        if *seen == more { Ok(()) } else { Err(format!("{more:?} was there, now {seen:?}")) }
+    }
+}
+
+// Two recoveries change the disk alike and show the same, but behind what they write there are zeros for one, and a whole
+// record for the other. The second is crashed again too.
+#[test]
+fn what_stands_behind_a_write_of_recovery_makes_another_life() {
+    let disk = FaultDisk::recording();
+    let file = disk.create("a").unwrap();
+    file.write_at(&[0; 4], 0).unwrap();
+    file.sync(SyncMode::All).unwrap();
+    disk.sync_dir("").unwrap();
+    file.write_at(&[1, b'x'], 0).unwrap();
+    file.write_at(&[2, b'y'], 2).unwrap();
+    let certificate = explore(&Overwriter, &disk.trace(), &Model { kills: false, ..Model::FULL });
+    let violation = certificate.violations.first().expect("the mistake is found");
+    assert_eq!(violation.message, "crashed again: [114] was there, now [114, 121]");
+}
