@@ -145,7 +145,7 @@ bugs! {
     VersionsParted,
     /// Flushes, compactions and merges take no care of snapshots.
     SnapshotIgnored,
-    /// A walk that turns round stays where it is.
+    /// A walk that turns back stays where it is.
     TurnForgotten,
     /// A tombstone goes while something that it hides stays.
     TombstoneDropped,

@@ -45,7 +45,7 @@ pub(super) fn check(table: Table, hasher: KeyHasher) -> Result<u64> {
     let file = FileName::Table(meta.number);
     let wrong = |what| Err(Error::Corrupt(Corruption { file, offset: 0, bytes: meta.len, what }));
     let mut cursor = TableCursor::new(Arc::clone(&table), blocks, Reading::ONCE);
-    let mut found = TableMeta { min_seq: u64::MAX, ..TableMeta::default() };
+    let mut found = TableMeta::tally(meta.number);
     cursor.seek_first()?;
     while let Some(item) = cursor.item() {
         if matches!(item.kind, EntryKind::Plain | EntryKind::RangeTombstone) {
@@ -68,25 +68,15 @@ fn count(found: &mut TableMeta, item: &Item<'_>) {
     }
     found.last.clear();
     found.last.extend_from_slice(item.key);
-    found.entries += 1;
-    found.tombstones += u64::from(item.kind == EntryKind::Tombstone);
-    found.min_seq = found.min_seq.min(item.seq);
-    found.max_seq = found.max_seq.max(item.seq);
-    found.raw_bytes += (item.key.len() + item.value.len()) as u64;
-    if item.kind == EntryKind::PutUntil {
-        let (min, max) = found.expires.unwrap_or((u64::MAX, 0));
-        found.expires = Some((min.min(item.expires_ms), max.max(item.expires_ms)));
-    }
+    found.add(item);
 }
 
 /// Adds what needs no counting, or cannot be known without the order.
 fn finish(found: &mut TableMeta, table: &Table) {
     let meta = table.meta();
-    (found.number, found.len) = (meta.number, meta.len);
+    found.len = meta.len;
     for range in table.ranges() {
-        found.ranges += 1;
-        found.min_seq = found.min_seq.min(range.seq);
-        found.max_seq = found.max_seq.max(range.seq);
+        found.add_range(range.seq);
     }
     if found.ranges > 0 {
         // Why: which of all the ends is the least or the greatest only the order says.
@@ -98,7 +88,5 @@ fn finish(found: &mut TableMeta, table: &Table) {
             found.last_exclusive = meta.last_exclusive;
         }
     }
-    if found.entries == 0 && found.ranges == 0 {
-        found.min_seq = 0;
-    }
+    found.end_tally();
 }

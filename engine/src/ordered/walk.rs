@@ -43,8 +43,6 @@ impl Bounds {
 pub(crate) struct Walk {
     store: Arc<Store>,
     cursor: VisibleCursor<Feed>,
-    /// Which way it went last: a mistake on purpose forgets that.
-    backward: bool,
     /// Keeps the files that the sources read.
     _view: Arc<View>,
 }
@@ -63,13 +61,7 @@ impl Walk {
         let merged = MergeCursor::new(store.order.clone(), sources)?;
         let sight = Sight { seq, time_ms, lower: bounds.from, upper: bounds.to };
         let cursor = VisibleCursor::new(store.order.clone(), merged, ranges, sight);
-        Ok(Self { store: Arc::clone(store), cursor, backward: false, _view: view })
-    }
-
-    /// Whether the walk turns round, and a mistake that is switched on forgets to move then.
-    fn forgets_turn(&mut self, backward: bool) -> bool {
-        let turns = core::mem::replace(&mut self.backward, backward) != backward;
-        turns && self.store.journal.switches.on(Bug::TurnForgotten)
+        Ok(Self { store: Arc::clone(store), cursor, _view: view })
     }
 
     fn moved(&mut self, run: impl FnOnce(&mut VisibleCursor<Feed>) -> Result<()>) -> Result<()> {
@@ -78,35 +70,28 @@ impl Walk {
     }
 
     pub(crate) fn seek_first(&mut self) -> Result<()> {
-        self.backward = false;
         self.moved(VisibleCursor::seek_first)
     }
 
     pub(crate) fn seek_last(&mut self) -> Result<()> {
-        self.backward = true;
         self.moved(VisibleCursor::seek_last)
     }
 
     pub(crate) fn seek(&mut self, key: &[u8]) -> Result<()> {
-        self.backward = false;
         self.moved(|cursor| cursor.seek(key))
     }
 
     pub(crate) fn seek_before(&mut self, key: &[u8]) -> Result<()> {
-        self.backward = true;
         self.moved(|cursor| cursor.seek_before(key))
     }
 
     pub(crate) fn next(&mut self) -> Result<()> {
-        if self.forgets_turn(false) {
-            return Ok(());
-        }
         self.moved(VisibleCursor::next)
     }
 
     pub(crate) fn prev(&mut self) -> Result<()> {
-        if self.forgets_turn(true) {
-            return Ok(());
+        if self.store.journal.switches.on(Bug::TurnForgotten) {
+            self.cursor.forget_turn();
         }
         self.moved(VisibleCursor::prev)
     }

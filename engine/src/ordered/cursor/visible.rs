@@ -158,6 +158,13 @@ impl<C: Cursor> VisibleCursor<C> {
         self.find_backward()
     }
 
+    /// A mistake on purpose: the next step back begins where the merged cursor stands, on the very key.
+    pub(crate) fn forget_turn(&mut self) {
+        if let Place::Inner = self.place {
+            self.place = Place::Copied;
+        }
+    }
+
     /// The version that is seen, `Put` or `PutUntil`.
     pub(crate) fn item(&self) -> Option<Item<'_>> {
         match self.place {

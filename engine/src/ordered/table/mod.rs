@@ -3,7 +3,7 @@
 //! Called by flush, compaction, reads and recovery of the ordered layout; calls `record` for the file's header and the
 //! disk. The bytes are in docs/format.md, section 10. `writer` builds a table once, `loaded`
 //! the end of one whose sequence comes late; `reader` opens it and answers gets,
-//! `cursor` walks it with `index`, `verify` reads all of it; `sample` makes the search in a `block` short.
+//! `cursor` walks it with `index`, `verify` reads all of it; `tally` counts for properties; `sample` makes the search in a `block` short.
 //! `cache` keeps blocks, `tables` keeps open tables, both within a limit.
 //! Promise: what is read was written for this file and this place, or the read says which bytes are damaged.
 //! Never: syncs, changes a table, removes one that was finished.
@@ -22,6 +22,7 @@ pub(crate) mod probe;
 mod reader;
 mod sample;
 mod tables;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod verify;

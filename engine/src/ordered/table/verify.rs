@@ -67,8 +67,8 @@ impl Table {
         report.note(again.map(|_| ()), None, None)?;
         let mut spans = Vec::new();
         let blocks = self.spans(&mut spans, &mut report)?;
-        let mut totals = Totals { end: FILE_HEADER_BYTES as u64, ..Default::default() };
-        totals.meta.min_seq = u64::MAX;
+        let meta = TableMeta::tally(self.meta().number);
+        let mut totals = Totals { meta, end: FILE_HEADER_BYTES as u64, ..Default::default() };
         for (index, span) in spans.iter().enumerate() {
             let next = spans.get(index + 1);
             let result = self.check_span(span, next, &mut totals, &mut report);
@@ -185,12 +185,10 @@ impl Table {
     /// What the properties should say of a table with these items and the range tombstones.
     fn with_ranges(&self, totals: Totals) -> TableMeta {
         let Totals { mut meta, last, .. } = totals;
-        (meta.number, meta.len) = (self.meta().number, self.meta().len);
+        meta.len = self.meta().len;
         meta.last = last.map(|(key, _)| key).unwrap_or_default();
         for range in self.ranges() {
-            meta.ranges += 1;
-            meta.min_seq = meta.min_seq.min(range.seq);
-            meta.max_seq = meta.max_seq.max(range.seq);
+            meta.add_range(range.seq);
             if meta.first.is_empty() || self.order.compare(&range.from, &meta.first).is_lt() {
                 meta.first.clone_from(&range.from);
             }
@@ -199,28 +197,17 @@ impl Table {
                 meta.last_exclusive = true;
             }
         }
-        if meta.entries == 0 && meta.ranges == 0 {
-            meta.min_seq = 0;
-        }
+        meta.end_tally();
         meta
     }
 }
 
 impl Totals {
     fn count(&mut self, item: &Item<'_>) {
-        let meta = &mut self.meta;
-        if meta.entries == 0 {
-            meta.first = item.key.to_vec();
+        if self.meta.entries == 0 {
+            self.meta.first = item.key.to_vec();
         }
-        meta.entries += 1;
-        meta.tombstones += u64::from(item.kind == EntryKind::Tombstone);
-        meta.min_seq = meta.min_seq.min(item.seq);
-        meta.max_seq = meta.max_seq.max(item.seq);
-        meta.raw_bytes += (item.key.len() + item.value.len()) as u64;
-        if item.kind == EntryKind::PutUntil {
-            let (min, max) = meta.expires.unwrap_or((u64::MAX, 0));
-            meta.expires = Some((min.min(item.expires_ms), max.max(item.expires_ms)));
-        }
+        self.meta.add(item);
         let last = self.last.as_ref().is_some_and(|(key, _)| key == item.key);
         self.keys += u64::from(!last);
     }

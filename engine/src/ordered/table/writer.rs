@@ -178,7 +178,7 @@ impl TableWriter {
         let name = FileName::Table(number);
         let file = Arc::from(vfs.create(&format!("{name}"))?);
         let output = Output { file, id: header.id(), buf: header.encode().to_vec(), written: 0 };
-        let meta = TableMeta { number, min_seq: u64::MAX, ..TableMeta::default() };
+        let meta = TableMeta::tally(number);
         let prefix = options.prefix_bytes.filter(|bytes| *bytes > 0 && order.is_bytewise());
         let properties = Properties {
             meta,
@@ -236,7 +236,7 @@ impl TableWriter {
         self.last.0.extend_from_slice(item.key);
         self.last.1 = item.seq;
         self.data.add(item)?;
-        self.count(item);
+        self.properties.meta.add(item);
         Ok(())
     }
 
@@ -289,20 +289,6 @@ impl TableWriter {
         }
     }
 
-    fn count(&mut self, item: &Item<'_>) {
-        let meta = &mut self.properties.meta;
-        meta.entries += 1;
-        meta.tombstones += u64::from(item.kind == EntryKind::Tombstone);
-        meta.min_seq = meta.min_seq.min(item.seq);
-        meta.max_seq = meta.max_seq.max(item.seq);
-        meta.raw_bytes += (item.key.len() + item.value.len()) as u64;
-        if item.kind == EntryKind::PutUntil {
-            let at = item.expires_ms;
-            let (min, max) = meta.expires.unwrap_or((at, at));
-            meta.expires = Some((min.min(at), max.max(at)));
-        }
-    }
-
     fn cut(&mut self) -> Result<()> {
         if self.data.is_empty() {
             return Ok(());
@@ -320,10 +306,7 @@ impl TableWriter {
         }
         self.ranges.try_reserve(1)?;
         self.ranges.push(range.clone());
-        let meta = &mut self.properties.meta;
-        meta.ranges += 1;
-        meta.min_seq = meta.min_seq.min(range.seq);
-        meta.max_seq = meta.max_seq.max(range.seq);
+        self.properties.meta.add_range(range.seq);
         Ok(())
     }
 
@@ -386,9 +369,7 @@ impl TableWriter {
         });
         let meta = &mut self.properties.meta;
         let empty = meta.entries == 0;
-        if empty && self.ranges.is_empty() {
-            meta.min_seq = 0;
-        }
+        meta.end_tally();
         meta.last.clone_from(&self.last.0);
         let least = self.ranges.first().map(|range| &range.from);
         let least = least.filter(|from| empty || order.compare(from, &meta.first).is_lt());
