@@ -89,6 +89,9 @@ pub(super) struct Bound {
     pub(super) whole: bool,
 }
 
+/// So many times more states than the model wants are tried before no write deviates at all.
+const MORE: f64 = 16.0;
+
 impl Bound {
     /// The largest bound with which the writes of these files have about as many states as the model allows.
     pub(super) fn of<'a>(files: impl Iterator<Item = &'a LeftFile>, model: &Model) -> Self {
@@ -97,8 +100,14 @@ impl Bound {
         }
         // exact[k]: the states with exactly k torn, the others there or missing.
         let mut exact = Vec::from([1.0]);
-        for (file, part) in files.flat_map(|file| file.parts.iter().map(move |part| (file, part))) {
+        // Of each file the first so many; and in how many ways one write deviates from that.
+        let (mut firsts, mut deviating) = (1.0, 0.0);
+        let files: Vec<&LeftFile> = files.collect();
+        files.iter().for_each(|file| firsts *= (file.parts.len() + 1) as f64);
+        for (file, part) in files.iter().flat_map(|file| file.parts.iter().map(move |p| (*file, p)))
+        {
             let tears = tears(file, part, model);
+            deviating += tears + 1.0;
             let mut next = Vec::new();
             next.resize(exact.len() + 1, 0.0);
             for (k, states) in exact.iter().enumerate() {
@@ -114,7 +123,10 @@ impl Bound {
         });
         match fitting.count() {
             k if k > parts => Self { torn: parts, free: true, whole: true },
-            0 => Self { torn: 1, free: false, whole: false },
+            0 => {
+                let fits = firsts * deviating <= MORE * model.point_states_max as f64;
+                Self { torn: usize::from(fits), free: false, whole: false }
+            }
             k => Self { torn: k - 1, free: true, whole: false },
         }
     }

@@ -35,7 +35,7 @@ pub struct Model {
     pub kills: bool,
     /// About so many states are tried at one point. Where there are more, only so many writes are torn at once that it
     /// holds, the others being there or missing; or, if there are too many writes even for that, of each file the first
-    /// so many are there, and one write in all deviates.
+    /// so many are there, and one write in all deviates, or none where that were many times more states.
     pub point_states_max: u64,
     /// Whether the points behind the first violation are tried too.
     pub go_on: bool,
