@@ -78,13 +78,17 @@ pub struct Options {
     /// Bytes of a file that is given up when the disk is full, so that deletes and merges go on; 0: none.
     pub reserve_bytes: u64,
     /// Memory in bytes. Hash layout: for what snapshots and scans keep, and for a merge's work. Ordered layout: five
-    /// eighths of it for blocks, one for what is kept of open tables; a quarter should do for the memtables, of which
-    /// there are up to four.
+    /// eighths of it for blocks, one for what is kept of open tables; a quarter should do for the memtables.
     pub memory_budget: usize,
     /// Shards of the index, a multiple of 8 from 8 to 65,528: a put moves at most about keys / shards x 1.6 entries.
     pub index_shards: usize,
-    /// Ordered layout: memory of the memtable that takes writes, in bytes; full, it becomes a table.
+    /// Ordered layout: memory of the memtable that takes writes, in bytes; full, it is sealed and waits to become a table.
     pub memtable_bytes: usize,
+    /// Ordered layout: so many sealed memtables become one table together, 1 to 64; fewer where a quarter of the budget
+    /// has no room for them and the one that takes writes. More of them: fewer bytes are written and fewer compactions run;
+    /// more memory is held, and after a kill more logs are replayed. Nothing is in memory but that one, and at most
+    /// 1 more than this, or 3 if that is greater.
+    pub flush_memtables: usize,
     /// Ordered layout: a memtable that was not written to for so long becomes a table, so that its log can go; 0: never.
     pub memtable_idle_ms: u64,
     /// Ordered layout: about how long a table becomes that a compaction writes, in bytes.
@@ -137,6 +141,7 @@ impl Options {
             memory_budget: 256 << 20,
             index_shards: 1024,
             memtable_bytes: 16 << 20,
+            flush_memtables: 3,
             memtable_idle_ms: 600_000,
             table_bytes: 8 << 20,
             level_bytes: 64 << 20,
@@ -182,6 +187,9 @@ impl Options {
         }
         if !(1024..=1 << 30).contains(&self.memtable_bytes) {
             return bad("memtable_bytes");
+        }
+        if !(1..=64).contains(&self.flush_memtables) {
+            return bad("flush_memtables");
         }
         if !(1024..=limits::FILE_BYTES_MAX / 2).contains(&self.table_bytes) {
             return bad("table_bytes");

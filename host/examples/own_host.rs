@@ -86,6 +86,7 @@ fn options() -> Options {
         reserve_bytes: None,
         memory_budget: None,
         memtable_bytes: None,
+        flush_memtables: None,
         index_shards: None,
         inline_work: None,
         events: false,

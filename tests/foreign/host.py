@@ -59,7 +59,7 @@ def record(**fields):
 
 def options(mode: str):
     unset = ["layout", "value_bytes_max", "segment_bytes", "merge_dead_percent", "expiry_grace_ms",
-             "reserve_bytes", "memory_budget", "memtable_bytes", "index_shards", "inline_work"]
+             "reserve_bytes", "memory_budget", "memtable_bytes", "flush_memtables", "index_shards", "inline_work"]
     return record(mode=mode, seed=(7, 7), durability="durable", sync_every=(0, 0, 0), events=False,
                   **{name: None for name in unset})
 

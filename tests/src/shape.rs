@@ -19,6 +19,8 @@ pub struct Shape {
     pub layout: Layout,
     /// Bytes of a memtable before it is flushed.
     pub memtable_bytes: usize,
+    /// Memtables that become one table.
+    pub flush_memtables: usize,
     /// Bytes of a block of a table.
     pub block_bytes: usize,
     /// Bytes of a table.
@@ -58,6 +60,7 @@ impl Shape {
     pub const TINY: Self = Self {
         layout: Layout::Hash,
         memtable_bytes: 1 << 20,
+        flush_memtables: 1,
         block_bytes: 256,
         table_bytes: 2048,
         filter_bits: 10,
@@ -87,6 +90,7 @@ impl Shape {
         Self {
             layout: Layout::Hash,
             memtable_bytes: 1 << 20,
+            flush_memtables: 1,
             block_bytes: 256,
             table_bytes: 2048,
             filter_bits: 10,
@@ -113,6 +117,7 @@ impl Shape {
             layout: Layout::Ordered,
             // Why: a memtable has its filter and its first chunks at once; it is sealed soon after.
             memtable_bytes: *rng.pick(&[1024, 70 << 10, 80 << 10]),
+            flush_memtables: *rng.pick(&[1, 1, 2, 3]),
             block_bytes: *rng.pick(&[64, 256, 1024]),
             table_bytes: *rng.pick(&[1024, 2048, 8192]),
             filter_bits: *rng.pick(&[0, 10]),
@@ -138,6 +143,7 @@ impl Shape {
         options.inline_work = self.inline_work;
         options.layout = Some(self.layout);
         options.memtable_bytes = self.memtable_bytes;
+        options.flush_memtables = self.flush_memtables;
         options.block_bytes = self.block_bytes;
         options.table_bytes = self.table_bytes;
         options.level_bytes = 2 * self.table_bytes;

@@ -40,6 +40,9 @@ pub(crate) fn options(
     if let Some(bytes) = from.memtable_bytes {
         options.memtable_bytes = size(bytes, "memtable_bytes")?;
     }
+    if let Some(memtables) = from.flush_memtables {
+        options.flush_memtables = size(u64::from(memtables), "flush_memtables")?;
+    }
     if let Some(shards) = from.index_shards {
         options.index_shards = size(u64::from(shards), "index_shards")?;
     }

@@ -1,4 +1,4 @@
-//! Flush: the oldest sealed memtable becomes a table of level 0, and its logs go.
+//! Flush: sealed memtables become one table of level 0, and their logs go.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -20,20 +20,28 @@ use crate::manifest::{Edit, sync_root};
 
 /// A flush that is under way.
 pub(super) struct Flush {
-    sealed: Arc<Sealed>,
+    /// The newest first; the last is the oldest that there is.
+    sealed: Vec<Arc<Sealed>>,
+    /// The last sequence in them.
+    seq: u64,
     build: Build,
     started_us: u64,
 }
 
 impl Flush {
-    pub(super) fn new(store: &Store, sealed: Arc<Sealed>) -> Result<Self> {
-        let cursor = Feed::Memtable(sealed.memtable.cursor());
-        let source = MergeCursor::new(store.order.clone(), alloc::vec![cursor.into()])?;
-        let ranges = Ranges::new(&store.order, &sealed.memtable.ranges()?)?;
+    pub(super) fn new(store: &Store, sealed: Vec<Arc<Sealed>>) -> Result<Self> {
+        let (mut sources, mut ranges) = (Vec::new(), Vec::new());
+        for sealed in &sealed {
+            sources.push(Feed::Memtable(sealed.memtable.cursor()).into());
+            ranges.extend(sealed.memtable.ranges()?.iter().cloned());
+        }
+        let seq = sealed.first().map_or(0, |newest| newest.last_seq);
+        let source = MergeCursor::new(store.order.clone(), sources)?;
+        let ranges = Ranges::new(&store.order, &ranges)?;
         let version = Arc::clone(&store.view().version);
         let place = Place { version, level: 0, below: 0, table_bytes: u64::MAX };
         let started_us = store.journal.options.clock.ticks_us();
-        Ok(Self { sealed, build: Build::new(store, source, ranges, place)?, started_us })
+        Ok(Self { sealed, seq, build: Build::new(store, source, ranges, place)?, started_us })
     }
 
     /// One step; `false` when it is published.
@@ -46,7 +54,7 @@ impl Flush {
     }
 
     fn publish(&mut self, store: &Store) -> Result<()> {
-        let seq = self.sealed.last_seq;
+        let seq = self.seq;
         let mut edits = self.build.edits();
         edits.push(Edit::Flushed { seq });
         if !store.journal.switches.on(Bug::TimeForgotten) {
@@ -55,19 +63,19 @@ impl Flush {
         }
         let logs = store.logs_through(seq);
         edits.extend(logs.iter().map(|log| Edit::Removed { number: log.number }));
-        let sealed = Arc::clone(&self.sealed);
         if store.journal.switches.on(Bug::LogsRemovedEarly) {
             logs.iter().try_for_each(|log| store.journal.vfs.remove(&format!("{}", log.name)))?;
         }
         // Crash: before the edit the logs are replayed; after it the table holds, and the logs are removed at the next open.
         store.publish(&edits, &logs, Some(&mut self.build), |view, version| {
             let mut list = view.sealed.clone();
-            list.retain(|other| !Arc::ptr_eq(other, &sealed));
+            list.retain(|sealed| sealed.last_seq > seq);
             View { memtable: Arc::clone(&view.memtable), sealed: list, version }
         })?;
         store.retire(logs.into_iter().map(Retired::Log));
         let us = store.journal.options.clock.ticks_us().saturating_sub(self.started_us);
-        let (bytes, records) = (self.build.bytes_out(), self.sealed.memtable.len() as u64);
+        let records = self.sealed.iter().map(|sealed| sealed.memtable.len() as u64).sum();
+        let bytes = self.build.bytes_out();
         store.counters.flush(us, bytes);
         store.journal.event(&Event::Flushed { bytes, records, sequence: seq });
         self.build.keep_outputs();
@@ -80,9 +88,23 @@ impl Flush {
 }
 
 impl Store {
-    /// The oldest sealed memtable.
-    pub(super) fn oldest_sealed(&self) -> Option<Arc<Sealed>> {
-        self.view.read().sealed.last().cloned()
+    /// The sealed memtables that are to become one table now; none while it pays to wait for more.
+    pub(super) fn sealed_due(&self) -> Vec<Arc<Sealed>> {
+        let view = self.view.read();
+        // Why: nothing was written since the last one was sealed, so that others may never come.
+        let idle = view.memtable.is_empty();
+        if idle || view.sealed.len() >= self.sealed_together() {
+            view.sealed.clone()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// How many memtables a flush waits for.
+    pub(super) fn sealed_together(&self) -> usize {
+        let options = &self.journal.options;
+        let room = options.memory_budget / 4 / options.memtable_bytes;
+        options.flush_memtables.min(room.saturating_sub(1)).max(1)
     }
 
     /// The logs that hold nothing behind `seq`, but for the active one.
@@ -151,8 +173,8 @@ impl Store {
         }
         let last = self.visible_seq.load(Ordering::Acquire);
         loop {
-            let oldest = self.oldest_sealed();
-            if oldest.is_none_or(|sealed| sealed.last_seq > last) {
+            let view = self.view();
+            if view.sealed.last().is_none_or(|oldest| oldest.last_seq > last) {
                 return Ok(());
             }
             match self.take_flush() {

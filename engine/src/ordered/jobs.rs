@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 
 use keelstone_vfs::Kind;
 
-use super::Store;
 use super::compact::{Compaction, NEWEST_TABLES, Reach};
 use super::flush::Flush;
 use super::version::TableFile;
+use super::{Sealed, Store};
 use crate::error::{Error, FileName, Result};
 use crate::event::Event;
 use crate::journal::LogFile;
@@ -117,20 +117,20 @@ impl Store {
         let ready = self.is_ready(&jobs);
         let runs = |work: &Work| ready || !matches!(work, Work::Compact(_));
         let parked = jobs.parked.iter().position(runs).map(|at| jobs.parked.remove(at));
-        let work = parked.or_else(|| self.next_flush(&mut jobs));
+        let work = parked.or_else(|| self.next_flush(&mut jobs, self.sealed_due()));
         // Why: removing is quick and gives space back; behind compactions it would wait for ever.
         let work = work.or_else(|| self.next_removal(&mut jobs));
         let work = work.or_else(|| self.next_compaction(&mut jobs))?;
         Some(Job { store: Arc::clone(self), work: Some(work) })
     }
 
-    /// The flush of the oldest sealed memtable, new or parked; `None` if there is none, or somebody has it in hand.
+    /// The flush of all that is sealed, or one that is parked; `None` if somebody has one in hand.
     pub(super) fn take_flush(self: &Arc<Self>) -> Option<Job> {
         let mut jobs = self.jobs.lock();
         jobs.pause_bytes = 0;
         let is_flush = |work: &Work| matches!(work, Work::Flush(_));
         let parked = jobs.parked.iter().position(is_flush).map(|at| jobs.parked.remove(at));
-        let work = parked.or_else(|| self.next_flush(&mut jobs))?;
+        let work = parked.or_else(|| self.next_flush(&mut jobs, self.view().sealed.clone()))?;
         Some(Job { store: Arc::clone(self), work: Some(work) })
     }
 
@@ -165,11 +165,11 @@ impl Store {
         }
     }
 
-    fn next_flush(&self, jobs: &mut Jobs) -> Option<Work> {
-        if jobs.flushing || jobs.pause_bytes > 0 {
+    fn next_flush(&self, jobs: &mut Jobs, sealed: Vec<Arc<Sealed>>) -> Option<Work> {
+        if jobs.flushing || jobs.pause_bytes > 0 || sealed.is_empty() {
             return None;
         }
-        match Flush::new(self, self.oldest_sealed()?) {
+        match Flush::new(self, sealed) {
             Ok(flush) => {
                 jobs.flushing = true;
                 Some(Work::Flush(Box::new(flush)))
@@ -245,7 +245,7 @@ impl Store {
         let ready = self.is_ready(&jobs);
         let parked = jobs.parked.iter().any(|work| ready || !matches!(work, Work::Compact(_)));
         let fresh = jobs.pause_bytes == 0;
-        let flush = fresh && !jobs.flushing && self.oldest_sealed().is_some();
+        let flush = fresh && !jobs.flushing && !self.sealed_due().is_empty();
         let removal = !jobs.removing && jobs.retired.iter().any(Retired::is_free);
         let compaction = fresh && ready && jobs.compacting.is_none();
         parked || flush || removal || (compaction && self.choose_compaction().is_some())

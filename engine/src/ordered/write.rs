@@ -11,7 +11,7 @@ use crate::journal::{LogFile, OpRef, State, Writer, Written, entry_bytes};
 use crate::options::Durability;
 use crate::record::EntryKind;
 
-/// Sealed memtables from which on writers wait for the flush.
+/// Sealed memtables from which on writers wait for the flush; at least one more than it began with.
 const SEALED_MAX: usize = 3;
 /// Tables of level 0 from which on writers wait for compactions.
 const NEWEST_TABLES_MAX: usize = 20;
@@ -185,13 +185,14 @@ impl Store {
             let view = self.view();
             let (sealed, newest) = (view.sealed.len(), view.version.levels[0].len());
             drop(view);
-            if (sealed < SEALED_MAX && newest < NEWEST_TABLES_MAX) || !self.journal.is_working() {
+            let sealed_max = SEALED_MAX.max(self.sealed_together() + 1);
+            if (sealed < sealed_max && newest < NEWEST_TABLES_MAX) || !self.journal.is_working() {
                 return;
             }
             match self.work() {
                 Ok(true) => {}
                 // Why: somebody else has the job in hand; the end of its step is what to wait for.
-                Ok(false) if self.wait_for_step(sealed >= SEALED_MAX) => {}
+                Ok(false) if self.wait_for_step(sealed >= sealed_max) => {}
                 // Why: what failed was told to the observer; a write fails only if it cannot be kept itself.
                 Ok(false) | Err(_) => return,
             }

@@ -158,6 +158,7 @@ impl Store {
         options.clock = ManualClock::new(NOW_MS);
         options.segment_bytes = 1024;
         options.memtable_bytes = 1024;
+        options.flush_memtables = 1;
         options.table_bytes = 1024;
         options.level_bytes = 2048;
         options.block_bytes = 128;

@@ -31,7 +31,8 @@ pub(super) fn options(from: &Options) -> wit::Options {
         reserve_bytes: Some(from.reserve_bytes),
         memory_budget: bytes(from.memory_budget),
         memtable_bytes: bytes(from.memtable_bytes),
-        // Why: more shards than that are refused by the component, as natively.
+        // Why: more than that is refused by the component, as natively.
+        flush_memtables: Some(u32::try_from(from.flush_memtables).unwrap_or(u32::MAX)),
         index_shards: Some(u32::try_from(from.index_shards).unwrap_or(u32::MAX)),
         inline_work: Some(from.inline_work),
         events: from.observer.is_some(),
@@ -159,7 +160,7 @@ fn invalid(from: &wit::Error) -> Invalid {
 /// The engine's errors hold texts of the program; a text that this build does not know is told
 /// without its detail.
 fn known(text: &str) -> &'static str {
-    const KNOWN: [&str; 20] = [
+    const KNOWN: [&str; 21] = [
         "bytes",
         "value_bytes_max",
         "memory_budget",
@@ -172,6 +173,7 @@ fn known(text: &str) -> &'static str {
         "the layout of this store",
         "edit out of order",
         "memtable_bytes",
+        "flush_memtables",
         "table_bytes",
         "level_bytes",
         "block_bytes",

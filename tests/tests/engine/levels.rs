@@ -79,3 +79,35 @@ fn snapshot_keeps_what_tombstones_hide_and_work_ends_all_the_same() {
     let left = sorted_bytes(&db);
     assert!(left < kept / 2, "{left} of {kept} bytes are left");
 }
+
+fn sealed_and_newest(db: &Db) -> (u64, u64) {
+    let ordered = db.stats().unwrap().ordered.unwrap();
+    (ordered.sealed_memtables, ordered.levels[0].tables)
+}
+
+// One table and one edit for all of them: fewer bytes are written than by one table each.
+#[test]
+fn sealed_memtables_become_one_table_together() {
+    let clock = ManualClock::new(START_MS);
+    let mut options = Shape::TINY.options(&clock);
+    (options.layout, options.memtable_bytes) = (Some(keelstone::Layout::Ordered), 1024);
+    (options.flush_memtables, options.memtable_idle_ms) = (3, 60_000);
+    let disk = MemoryDisk::new();
+    let db = Db::open(Arc::new(disk.clone()), options.clone()).unwrap();
+    // A memtable of this size is full after one write, and sealed by the next.
+    for (n, expected) in [(0, (0, 0)), (1, (1, 0)), (2, (2, 0)), (3, (0, 1))] {
+        db.put(key(n % 2), value(n.into(), 100)).unwrap();
+        work(&db);
+        assert_eq!(sealed_and_newest(&db), expected, "after {n}");
+    }
+    db.put(key(7), value(7, 100)).unwrap();
+    work(&db);
+    assert_eq!(sealed_and_newest(&db), (1, 1), "one alone waits");
+    clock.set(START_MS + 60_000);
+    work(&db);
+    assert_eq!(sealed_and_newest(&db), (0, 2), "nothing is written any more: what there is goes");
+    drop(db);
+    let db = Db::open(Arc::new(disk), options).unwrap();
+    let found: Vec<_> = [0, 1, 7].iter().map(|n| db.get(key(*n)).unwrap()).collect();
+    assert_eq!(found, [2, 3, 7].map(|n| Some(value(n, 100))));
+}

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use keelstone::Layout;
 use keelstone::vfs::crash::{Certificate, Model};
 use keelstone_host::crash::run;
 
-use crate::settings;
+use crate::{only, settings};
 
 fn explore(words: usize, model: Model) -> Certificate {
     let begun = Instant::now();
@@ -43,4 +44,23 @@ fn programs_of_two_operations() {
 fn the_same_input_gives_the_same_certificate() {
     let model = Model { point_states_max: 500, ..Model::HALF };
     assert_eq!(explore(1, model.clone()), explore(1, model));
+}
+
+// Two or three memtables with a log each become one table; their logs go with one edit.
+#[test]
+fn memtables_that_are_flushed_together() {
+    let model = Model { point_states_max: 30, ..Model::HALF };
+    for (together, program) in [
+        (2, "put:a,delete:a,put:b,work,work,put:a"),
+        (3, "put:a,put:b,delete:a,durable:b,work,work,put:a"),
+    ] {
+        let adjust = move |options: &mut keelstone::Options| options.flush_memtables = together;
+        let explored = run(&only(Layout::Ordered, program, model.clone(), adjust)).unwrap();
+        let [explored] = &explored[..] else { panic!("one program") };
+        if let Some(explanation) = &explored.explanation {
+            panic!("{program}: {explanation}");
+        }
+        println!("{together}: {}", explored.certificate);
+        assert!(explored.certificate.power_cuts > 1000, "{}", explored.certificate);
+    }
 }

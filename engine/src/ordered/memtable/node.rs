@@ -44,6 +44,12 @@ struct Link {
     next: AtomicPtr<Header>,
 }
 
+/// A line of the processor's cache, and how many of a node are expected: header, tower, key and the beginning of the value.
+#[cfg(target_arch = "x86_64")]
+const LINE_BYTES: usize = 64;
+#[cfg(target_arch = "x86_64")]
+const LINES_EXPECTED: usize = 3;
+
 const HEADER_BYTES: usize = size_of::<Header>();
 const _: () = assert!(HEADER_BYTES == 32 && size_of::<Link>() == 16);
 const _: () = assert!(align_of::<Header>() == ALIGN && align_of::<Link>() == ALIGN);
@@ -148,6 +154,18 @@ impl<'a> Node<'a> {
         // Pairs with `set_next`: what was written before the link is seen.
         let next = NonNull::new(self.link(level).next.load(Ordering::Acquire))?;
         Some(Self(next, PhantomData))
+    }
+
+    /// Asks the processor to have the beginning of the node at hand soon: a hint, where there is such an instruction.
+    #[inline]
+    pub(super) fn expect(self) {
+        #[cfg(target_arch = "x86_64")]
+        for line in 0..LINES_EXPECTED {
+            use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let at = self.0.as_ptr().cast::<i8>().wrapping_add(line * LINE_BYTES);
+            // SAFETY: every processor of this kind has the instruction; it may name any address and changes nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at) };
+        }
     }
 
     /// A prefix that no node has less than, of those that `next` of this level has led to when this is called.

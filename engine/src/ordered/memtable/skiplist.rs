@@ -291,7 +291,12 @@ impl Cursor for MemtableCursor {
     }
 
     fn next(&mut self) -> Result<()> {
-        self.at = self.node().and_then(|node| node.next(0)).map(Node::address);
+        let next = self.node().and_then(|node| node.next(0));
+        // Why: nodes lie anywhere; while this one is looked at, and those of other sources, the one behind it can come.
+        if let Some(behind) = next.and_then(|node| node.next(0)) {
+            behind.expect();
+        }
+        self.at = next.map(Node::address);
         Ok(())
     }
 
