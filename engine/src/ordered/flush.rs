@@ -90,17 +90,20 @@ impl Flush {
 impl Store {
     /// The sealed memtables that are to become one table now; none while it pays to wait for more.
     pub(super) fn sealed_due(&self) -> Vec<Arc<Sealed>> {
-        let view = self.view.read();
+        let view = self.view();
         // Why: nothing was written since the last one was sealed, so that others may never come.
         let idle = view.memtable.is_empty();
-        if idle || view.sealed.len() >= self.sealed_together() {
-            view.sealed.clone()
-        } else {
-            Vec::new()
-        }
+        let due = idle || view.sealed.len() >= self.sealed_together();
+        if due { self.oldest_sealed(&view) } else { Vec::new() }
     }
 
-    /// How many memtables a flush waits for.
+    /// The memtables that a flush takes, the newest of them first.
+    pub(super) fn oldest_sealed(&self, view: &View) -> Vec<Arc<Sealed>> {
+        let newer = view.sealed.len().saturating_sub(self.sealed_together());
+        view.sealed[newer..].to_vec()
+    }
+
+    /// How many memtables a flush waits for, and takes at most.
     pub(super) fn sealed_together(&self) -> usize {
         let options = &self.journal.options;
         let room = options.memory_budget / 4 / options.memtable_bytes;

@@ -124,13 +124,14 @@ impl Store {
         Some(Job { store: Arc::clone(self), work: Some(work) })
     }
 
-    /// The flush of all that is sealed, or one that is parked; `None` if somebody has one in hand.
+    /// A flush of what is sealed, or one that is parked; `None` if somebody has one in hand.
     pub(super) fn take_flush(self: &Arc<Self>) -> Option<Job> {
         let mut jobs = self.jobs.lock();
         jobs.pause_bytes = 0;
         let is_flush = |work: &Work| matches!(work, Work::Flush(_));
         let parked = jobs.parked.iter().position(is_flush).map(|at| jobs.parked.remove(at));
-        let work = parked.or_else(|| self.next_flush(&mut jobs, self.view().sealed.clone()))?;
+        let work =
+            parked.or_else(|| self.next_flush(&mut jobs, self.oldest_sealed(&self.view())))?;
         Some(Job { store: Arc::clone(self), work: Some(work) })
     }
 
