@@ -65,6 +65,17 @@ impl Files {
         self.slots.read().get(usize::from(slot))?.clone()
     }
 
+    /// Makes room: so many files can be added without an error, if nobody else adds any.
+    pub(crate) fn reserve(&self, files: usize) -> Result<()> {
+        let mut slots = self.slots.write();
+        let free = slots.iter().filter(|slot| slot.is_none()).count();
+        let more = files.saturating_sub(free);
+        if slots.len() + more > usize::from(u16::MAX) + 1 {
+            return Err(Error::Unsupported("more than 65,536 files"));
+        }
+        Ok(slots.try_reserve(more)?)
+    }
+
     /// Adds a file in the first free slot; `make` gets the slot.
     pub(crate) fn add(&self, make: impl FnOnce(u16) -> DataFile) -> Result<Arc<DataFile>> {
         let mut slots = self.slots.write();

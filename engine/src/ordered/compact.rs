@@ -147,6 +147,7 @@ pub(super) fn with_version(view: &View, version: Arc<Version>) -> View {
 }
 
 fn publish(store: &Store, choice: &Choice, build: &mut Build, started_us: u64) -> Result<()> {
+    let (outputs, bytes_out) = (build.count(), build.bytes_out());
     let mut edits = build.edits();
     edits.extend(choice.files().map(|file| Edit::Removed { number: file.meta.number }));
     // Crash: before the edit the inputs hold, after it the outputs; the others are removed at the next open.
@@ -155,7 +156,6 @@ fn publish(store: &Store, choice: &Choice, build: &mut Build, started_us: u64) -
     let us = store.journal.options.clock.ticks_us().saturating_sub(started_us);
     let inputs = choice.files().count() as u64;
     let bytes_in = choice.files().map(|file| file.meta.len).sum();
-    let (outputs, bytes_out) = (build.count(), build.bytes_out());
     store.counters.compaction(us, bytes_in, bytes_out);
     store.journal.event(&Event::Compacted {
         level: choice.to as u64,
@@ -164,7 +164,6 @@ fn publish(store: &Store, choice: &Choice, build: &mut Build, started_us: u64) -
         bytes_in,
         bytes_out,
     });
-    build.keep_outputs();
     Ok(())
 }
 

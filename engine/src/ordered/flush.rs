@@ -54,7 +54,7 @@ impl Flush {
     }
 
     fn publish(&mut self, store: &Store) -> Result<()> {
-        let seq = self.seq;
+        let (seq, bytes) = (self.seq, self.build.bytes_out());
         let mut edits = self.build.edits();
         edits.push(Edit::Flushed { seq });
         if !store.journal.switches.on(Bug::TimeForgotten) {
@@ -75,10 +75,8 @@ impl Flush {
         store.retire(logs.into_iter().map(Retired::Log));
         let us = store.journal.options.clock.ticks_us().saturating_sub(self.started_us);
         let records = self.sealed.iter().map(|sealed| sealed.memtable.len() as u64).sum();
-        let bytes = self.build.bytes_out();
         store.counters.flush(us, bytes);
         store.journal.event(&Event::Flushed { bytes, records, sequence: seq });
-        self.build.keep_outputs();
         Ok(())
     }
 
@@ -119,7 +117,7 @@ impl Store {
         hand.logs.iter().filter(whole).cloned().collect()
     }
 
-    /// Makes outputs live instead of `logs`, and shows the view that `change` makes of the new version.
+    /// Makes the outputs of `build`, which stay from here on, live instead of `logs`, and shows the view that `change` makes of the new version.
     pub(super) fn publish(
         &self,
         edits: &[Edit],
@@ -134,13 +132,12 @@ impl Store {
         }
         let mut writer = self.journal.writer.lock();
         let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
-        if let Err(fault) = manifest.commit(edits) {
-            // Why: the edit may be in the file all the same, so the outputs must stay; the next open knows.
-            if let Some(build) = &mut build {
-                build.keep_outputs();
-            }
-            return Err(self.journal.settle(fault));
+        let committed = manifest.commit(edits);
+        // Why after a failure too: the edit may be in the file all the same; the next open knows.
+        if let Some(build) = &mut build {
+            build.keep_outputs();
         }
+        committed.map_err(|fault| self.journal.settle(fault))?;
         let flushed = manifest.state().flushed_seq;
         self.show(|view| {
             let version = Arc::new(Version::new(&self.order, manifest.state(), &view.version));

@@ -39,6 +39,9 @@ impl Merge {
         let mut edits: Vec<_> = self.outputs.iter().map(|o| Edit::File(o.live(self.age))).collect();
         edits.extend(self.inputs.iter().map(|f| Edit::Removed { number: f.log.number }));
         let mut writer = store.journal.writer.lock();
+        // Why before the edit: behind it an error would take the outputs for unpublished and remove them. Files are added
+        // under this lock only.
+        store.files.reserve(self.outputs.len())?;
         let manifest = writer.manifest.as_mut().ok_or(Error::Closed)?;
         // Crash: before the edit the inputs hold, after it the outputs; the others are removed at the next open.
         let committed = if store.journal.switches.on(Bug::TombstonesGoFirst) {
