@@ -41,7 +41,8 @@ pub(crate) const STEPS: [Step; 14] = [
     Step::Delete("b"),
     Step::Compact,
     Step::Scan,
-    Step::Put("d", 10),
+    // The next open sees whether it is in the log though it was refused.
+    Step::Put("d", VALUE_BYTES_MAX),
     Step::Reopen,
     Step::Put("e", 700),
     Step::Put("a", 20),
