@@ -74,7 +74,7 @@ impl Change {
     }
 
     /// The length of the file after this change, if it moves it.
-    fn length(&self) -> Option<u64> {
+    pub(super) fn length(&self) -> Option<u64> {
         match self.what {
             What::Length(len) => Some(len),
             What::Write(..) => (!self.is_empty() && self.end() > self.before).then(|| self.end()),
@@ -112,6 +112,17 @@ impl Change {
         let byte = at.checked_sub(start).and_then(|at| laid.get(index(at)).copied());
         let zero = self.zeros().contains(&at).then_some(0);
         zero.into_iter().chain(byte)
+    }
+
+    /// Whether nothing tells the two apart, now or after any sync.
+    fn same(&self, other: &Self) -> bool {
+        let (zeros, others) = (self.zeros(), other.zeros());
+        let same_zeros = zeros == others || (zeros.is_empty() && others.is_empty());
+        let (length, lengths) = (self.length(), self.lengths());
+        length == other.length()
+            && lengths == other.lengths()
+            && same_zeros
+            && self.laid() == other.laid()
     }
 
     /// Lays the change over `row` as far as `limit`; the length is the caller's business.
@@ -165,6 +176,17 @@ impl Inode {
     /// Whether all of it is on the medium, and nobody is to be told of an error.
     pub(super) fn is_durable(&self) -> bool {
         self.pending.is_empty() && !self.diverged && !self.late && self.errors == 0
+    }
+
+    /// Whether nothing tells the two apart, now or after whatever is done to both.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        let ends = |inode: &Self| (inode.reach, inode.diverged, inode.late, inode.errors);
+        let mut pending = self.pending.iter().zip(&other.pending);
+        ends(self) == ends(other)
+            && self.medium == other.medium
+            && self.cached == other.cached
+            && self.pending.len() == other.pending.len()
+            && pending.all(|(one, other)| one.same(other))
     }
 
     /// What everybody reads.

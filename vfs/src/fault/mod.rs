@@ -9,6 +9,7 @@
 //!   cut      what a power cut leaves                  states       all of what it can leave
 //!   left     what a power cut leaves open             (for the crash lab)
 //!   trace    a recording, replayed to any point       inspect      looking in, damaging
+//!   changed  a recording with a sync less or moved    (for tests of syncs)
 //!   happened an operation of a trace, for other models of crashes
 //! ```
 //!
@@ -25,6 +26,7 @@
 //! Promise: V1 to V19, and the same operations give the same disk, always.
 //! Never: touches the operating system, or rolls dice but from a seed.
 
+mod changed;
 mod cut;
 mod dice;
 mod disk;

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// The names of a disk.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
     pub(super) cached: Arc<Tree<Ino>>,
     pub(super) durable: Arc<Tree<Ino>>,
@@ -26,7 +26,7 @@ pub(super) struct Names {
 }
 
 /// One operation on names that is not on the medium yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NameOp {
     /// The name that ends, and whether its directory was synced since.
     gone: Option<(Name, bool)>,
@@ -43,6 +43,11 @@ impl NameOp {
     /// The directories that are to be synced for this.
     pub(super) fn dirs(&self) -> impl Iterator<Item = &str> {
         self.touched().map(|name| parent(name))
+    }
+
+    /// What it gives a name.
+    pub(super) fn node(&self) -> Option<Node<Ino>> {
+        self.made.as_ref().map(|(_, node, _)| *node)
     }
 
     fn meets(&self, other: &Self) -> bool {

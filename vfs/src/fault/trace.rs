@@ -48,14 +48,15 @@ impl Recorder {
 /// failures without one. Cheap to clone. As text it has one line for each operation and mark.
 #[derive(Clone)]
 pub struct Trace {
-    tape: Arc<Tape>,
+    pub(super) tape: Arc<Tape>,
 }
 
-struct Tape {
-    start: State,
-    capabilities: Capabilities,
-    steps: Vec<Step>,
-    marks: Vec<(usize, u64)>,
+/// What a trace holds.
+pub(super) struct Tape {
+    pub(super) start: State,
+    pub(super) capabilities: Capabilities,
+    pub(super) steps: Vec<Step>,
+    pub(super) marks: Vec<(usize, u64)>,
 }
 
 impl Trace {
@@ -151,19 +152,6 @@ impl Trace {
         let mut steps = steps.clone();
         steps.insert(op, step);
         let marks = marks.iter().map(|(at, mark)| (at + usize::from(*at >= op), *mark)).collect();
-        let tape = Tape { start: start.clone(), capabilities: *capabilities, steps, marks };
-        Self { tape: Arc::new(tape) }
-    }
-
-    /// This trace without one of its operations.
-    #[must_use]
-    pub fn without(&self, op: usize) -> Self {
-        let Tape { start, capabilities, steps, marks } = &*self.tape;
-        let mut steps = steps.clone();
-        if op < steps.len() {
-            steps.remove(op);
-        }
-        let marks = marks.iter().map(|(at, mark)| (at - usize::from(*at > op), *mark)).collect();
         let tape = Tape { start: start.clone(), capabilities: *capabilities, steps, marks };
         Self { tape: Arc::new(tape) }
     }

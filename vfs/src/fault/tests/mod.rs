@@ -1,5 +1,6 @@
 //! Tests of the fault disk.
 
+mod changed;
 mod crashes;
 mod faults;
 mod programs;
