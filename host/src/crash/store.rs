@@ -201,6 +201,8 @@ impl Store {
                 Word::Kill => {
                     drop(db);
                     db = self.open(vfs.clone())?;
+                    // Why: an open syncs what it relied on, and what it shows is decided.
+                    note(Mark::Durable(writes));
                 }
                 Word::Load => {
                     writes += 1;
