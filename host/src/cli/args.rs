@@ -218,9 +218,18 @@ pub(super) struct Crash {
     /// All programs of up to so many operations
     #[arg(long, value_name = "N", default_value = "1", value_parser = whole)]
     pub(super) words: u64,
-    /// Only this program: operations with commas between them, as in `put:a,sync`
+    /// Only this program: operations with commas between them, as in `put:a,sync`; with `|` between several writers
     #[arg(long, value_name = "OPERATIONS", conflicts_with = "words")]
     pub(super) program: Option<String>,
+    /// Let the writers of the program and background jobs interleave in every way; if there are more than N, in seeded ones
+    #[arg(long, value_name = "N", requires = "program", conflicts_with_all = ["repeat", "report"], value_parser = above_zero)]
+    pub(super) schedules: Option<u64>,
+    /// The first seed
+    #[arg(long, value_name = "S", default_value = "1", requires = "schedules", value_parser = whole)]
+    pub(super) seed: u64,
+    /// Let an operation of the disk fail in each schedule, once or from then on
+    #[arg(long, requires = "schedules")]
+    pub(super) faults: bool,
     /// How often the machine crashes
     #[arg(long, value_name = "1|2", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub(super) depth: u8,
@@ -230,7 +239,11 @@ pub(super) struct Crash {
     /// Where a crash leaves more states than about so many, fewer writes are torn at once
     #[arg(long, value_name = "N", default_value = "20000", value_parser = above_zero)]
     pub(super) states: u64,
-    /// Go one way to a crash again, as printed; with --program and --layout
+    /// Go one way to a crash again, as printed; with --program and --layout. `17:2.0` is the power cut after 17 steps of the
+    /// disk with these choices of what it leaves, `17k` a kill, `17:2/4:1` has a second crash. Behind a schedule and `/`, as in
+    /// `0.2.1f3s/17:2.0`: which way the writers and jobs go where there is a choice; `f3` lets operation 3 of the disk since
+    /// then fail, and behind it `s` says no space, `p` does a part of it, `w` the whole, `d` forgets what a sync was for, `+`
+    /// goes on failing
     #[arg(long, value_name = "PATH", requires = "program")]
     pub(super) repeat: Option<String>,
     /// If a promise is broken, write both disks into this new directory: before/ as without the crash, left/ as recovery found it

@@ -16,7 +16,8 @@ use super::args::{Crash, Globals, LayoutName};
 use super::exit::{Failure, Outcome};
 use super::output::Output;
 use crate::crash::counts::{layout_name, repeat_command};
-use crate::crash::{Counts, Program, Settings, lab, report, run, write_images};
+use crate::crash::schedule::{self, Broken, Repeat, Schedules};
+use crate::crash::{Counts, Program, Settings, Writers, lab, report, run, write_images};
 
 pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Outcome {
     if globals.sandbox {
@@ -30,6 +31,9 @@ pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Ou
     }
     if let Some(path) = &args.repeat {
         return repeat(&settings, path, args, out);
+    }
+    if let Some(count) = args.schedules {
+        return schedules(&settings, count, args, out);
     }
     let page = args.report.as_deref().map(NewPage::new).transpose()?;
     let settings = if page.is_some() { report::settings(settings) } else { settings };
@@ -92,12 +96,14 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
         Some(LayoutName::Ordered) => vec![Layout::Ordered],
         None => vec![Layout::Hash, Layout::Ordered],
     };
-    let program: Option<Program> = match &args.program {
-        None => None,
-        Some(text) => {
-            Some(text.parse().map_err(|error| Failure::Usage(format!("--program: {error}")))?)
-        }
-    };
+    // Why only one writer: a program for several needs a schedule, and is read where that is made.
+    let writers = writers(args)?;
+    let several = writers.programs.len() > 1;
+    if several && args.schedules.is_none() && args.repeat.is_none() {
+        return Err(Failure::Usage("--program: several writers need --schedules".into()));
+    }
+    let program = writers.programs.into_iter().next().filter(|_| !several);
+    let program = program.filter(|_| args.program.is_some());
     let words = usize::try_from(args.words).ok().filter(|words| *words <= 4);
     let words = words.ok_or_else(|| Failure::Usage("--words: at most 4".into()))?;
     let model = if args.full { Model::FULL } else { Model::HALF };
@@ -106,13 +112,39 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
     Ok(Settings { layouts, words, program, model, adjust, recordings_max: 0 })
 }
 
+/// The program of each writer that the arguments name.
+fn writers(args: &Crash) -> Outcome<Writers> {
+    let Some(text) = &args.program else { return Ok(Writers::default()) };
+    text.parse().map_err(|error| Failure::Usage(format!("--program: {error}")))
+}
+
+/// Many schedules of one program.
+fn schedules(settings: &Settings, count: u64, args: &Crash, out: &mut Output<'_>) -> Outcome {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let wanted = Schedules { count, seed: args.seed, faults: args.faults };
+    let begun = Instant::now();
+    let tried = schedule::run(settings, &writers(args)?, &wanted).map_err(broken)?;
+    print(&Counts::of_schedules(settings, &tried, begun.elapsed()), out)?;
+    tried.broken.map_or(Ok(()), |found| tell_schedule(&found, args, out))
+}
+
 /// Goes one way again.
-fn repeat(settings: &Settings, path: &str, args: &Crash, out: &mut Output<'_>) -> Outcome {
+fn repeat(settings: &Settings, text: &str, args: &Crash, out: &mut Output<'_>) -> Outcome {
     let usage = |error: String| Failure::Usage(format!("--repeat: {error}"));
-    let (Some(program), [layout]) = (&settings.program, settings.layouts.as_slice()) else {
+    let [layout] = settings.layouts.as_slice() else {
         return Err(usage("needs --program and --layout".into()));
     };
-    let path = path.parse().map_err(usage)?;
+    let Repeat { schedule, path } = text.parse().map_err(usage)?;
+    if let Some(schedule) = schedule {
+        let found = schedule::repeat(settings, *layout, &writers(args)?, &schedule, &path);
+        return match found.map_err(usage)? {
+            None => out.text("kept=1"),
+            Some(found) => tell_schedule(&found, args, out),
+        };
+    }
+    let Some(program) = &settings.program else {
+        return Err(usage("several writers need a schedule".into()));
+    };
     let explanation = lab::repeat(settings, *layout, program, &path).map_err(usage)?;
     match explanation {
         None => out.text("kept=1"),
@@ -126,6 +158,19 @@ fn print(counts: &Counts, out: &mut Output<'_>) -> Outcome {
         return out.object(&counts.object());
     }
     counts.lines().iter().try_for_each(|line| out.text(line))
+}
+
+/// What is wrong under a schedule, and the command that repeats it.
+fn tell_schedule(found: &Broken, args: &Crash, out: &mut Output<'_>) -> Outcome {
+    let program = found.writers.to_string();
+    let command = repeat_command(found.layout, &program, &found.repeat);
+    if !out.is_json() {
+        let layout = layout_name(found.layout);
+        out.text(&format!("violation program={program} layout={layout}"))?;
+        found.to_string().lines().try_for_each(|line| out.text(line))?;
+        out.text(&command)?;
+    }
+    end(found.explanation.as_ref(), &command, args, out)
 }
 
 /// What is wrong, and the command that repeats it.
@@ -143,7 +188,17 @@ fn tell(
         explanation.to_string().lines().try_for_each(|line| out.text(line))?;
         out.text(&command)?;
     }
-    if let Some(dir) = &args.found {
+    end(Some(explanation), &command, args, out)
+}
+
+/// Writes the files that were asked for, and ends with the failure.
+fn end(
+    explanation: Option<&Explanation>,
+    command: &str,
+    args: &Crash,
+    out: &mut Output<'_>,
+) -> Outcome {
+    if let (Some(dir), Some(explanation)) = (&args.found, explanation) {
         let failed = Failure::io(dir.display().to_string());
         write_images(dir, &explanation.scene).map_err(failed)?;
     }

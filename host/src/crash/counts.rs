@@ -10,6 +10,7 @@ use keelstone::vfs::crash::Certificate;
 use serde_json::{Map, Value};
 
 use super::lab::{Explored, Settings};
+use super::schedule::Scheduled;
 
 /// The word of `--layout`: the settings name these two only.
 #[must_use]
@@ -23,6 +24,8 @@ pub const fn layout_name(layout: Layout) -> &'static str {
 /// The command that goes one way to a crash of a program again.
 #[must_use]
 pub fn repeat_command(layout: Layout, program: &str, path: &str) -> String {
+    // Why quotes: a shell takes the bar for a pipe.
+    let program = if program.contains('|') { format!("'{program}'") } else { program.to_owned() };
     format!("keel crash --layout {} --program {program} --repeat {path}", layout_name(layout))
 }
 
@@ -41,6 +44,21 @@ impl Counts {
     pub fn of(settings: &Settings, explored: &[Explored], time: Duration) -> Self {
         let mut all = Certificate::default();
         explored.iter().for_each(|explored| all.add(explored.certificate.clone()));
+        Self::of_all(settings, all, explored.len(), time)
+    }
+
+    /// The same of the schedules of one program, with what happened in them.
+    #[must_use]
+    pub fn of_schedules(settings: &Settings, tried: &Scheduled, time: Duration) -> Self {
+        let mut counts = Self::of_all(settings, tried.certificate.clone(), 1, time);
+        counts.rows.extend(tried.tally.rows().map(|(name, count)| (name, count.into())));
+        let orders = if tried.exhaustive { "exhaustive" } else { "sampled" };
+        counts.rows.push(("orders", orders.into()));
+        counts.rows.sort_by_key(|(name, _)| *name);
+        counts
+    }
+
+    fn of_all(settings: &Settings, all: Certificate, programs: usize, time: Duration) -> Self {
         let names = settings.layouts.iter().map(|layout| layout_name(*layout));
         let class = if all.is_exhaustive() { "exhaustive" } else { "k-bounded" };
         let micros = time.as_micros().max(1);
@@ -57,7 +75,7 @@ impl Counts {
             ("per_second", number(per_second)),
             ("points", all.points.len().into()),
             ("power_cuts", all.power_cuts.into()),
-            ("programs", explored.len().into()),
+            ("programs", programs.into()),
             ("runs", all.runs().into()),
             ("second_crashes", all.second.into()),
             ("states_at_once_log10", format!("{:.1}", all.states_log10).into()),

@@ -14,7 +14,8 @@ use keelstone::vfs::crash::{
 };
 
 use super::program::Program;
-use super::store::{Adjust, Store, mark_name};
+use super::promise::mark_name;
+use super::store::{Adjust, Store};
 
 /// What is tried.
 #[derive(Clone)]
@@ -88,22 +89,36 @@ pub fn programs(settings: &Settings) -> Vec<(Layout, Program)> {
 /// If a program fails without any crash.
 pub fn run(settings: &Settings) -> Result<Vec<Explored>, String> {
     let programs = programs(settings);
+    in_order(programs.len(), |n| {
+        let (layout, program) = &programs[n];
+        let explored = one(settings, *layout, program, n < settings.recordings_max)?;
+        let stop = explored.explanation.is_some();
+        Ok((explored, stop))
+    })
+}
+
+/// Does something for 0, 1, 2, ... on all cores; it says what came of it and whether those behind are left out.
+///
+/// # Errors
+/// What the first of them that fails says.
+pub(super) fn in_order<T: Send>(
+    count: usize,
+    act: impl Fn(usize) -> Result<(T, bool), String> + Sync,
+) -> Result<Vec<T>, String> {
     let (next, bad) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
     let work = || {
         let mut done = Vec::new();
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
-            // Why: the first violation in the order of the programs is the same with any number of threads.
-            let Some((layout, program)) =
-                programs.get(n).filter(|_| n < bad.load(Ordering::Relaxed))
-            else {
+            // Why: the first that stops the others is the same with any number of threads.
+            if n >= count || n >= bad.load(Ordering::Relaxed) {
                 return done;
-            };
-            let explored = one(settings, *layout, program, n < settings.recordings_max);
-            if explored.as_ref().map_or(true, |explored| explored.explanation.is_some()) {
+            }
+            let acted = act(n);
+            if acted.as_ref().map_or(true, |(_, stop)| *stop) {
                 bad.fetch_min(n, Ordering::Relaxed);
             }
-            done.push((n, explored));
+            done.push((n, acted));
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -113,7 +128,8 @@ pub fn run(settings: &Settings) -> Result<Vec<Explored>, String> {
     });
     done.sort_by_key(|(n, _)| *n);
     let bad = bad.into_inner();
-    done.into_iter().filter(|(n, _)| *n <= bad).map(|(_, explored)| explored).collect()
+    let wanted = done.into_iter().filter(|(n, _)| *n <= bad);
+    wanted.map(|(_, acted)| acted.map(|(value, _)| value)).collect()
 }
 
 /// Explores one program.

@@ -135,6 +135,54 @@ impl Program {
     }
 }
 
+/// A program for each of several writers. As text they have `|` between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writers {
+    /// The programs.
+    pub programs: Vec<Program>,
+}
+
+impl Writers {
+    /// All words.
+    #[must_use]
+    pub fn words(&self) -> usize {
+        self.programs.iter().map(|program| program.words.len()).sum()
+    }
+
+    /// The same with one word less, in each way; a writer without words goes.
+    #[must_use]
+    pub fn with_one_word_less(&self) -> Vec<Self> {
+        let places = self.programs.iter().enumerate();
+        let places =
+            places.flat_map(|(n, program)| (0..program.words.len()).map(move |at| (n, at)));
+        let less = |(n, at): (usize, usize)| {
+            let mut programs = self.programs.clone();
+            programs[n].words.remove(at);
+            if programs[n].words.is_empty() && programs.len() > 1 {
+                programs.remove(n);
+            }
+            Self { programs }
+        };
+        places.map(less).collect()
+    }
+}
+
+impl fmt::Display for Writers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let programs: Vec<String> = self.programs.iter().map(Program::to_string).collect();
+        f.write_str(&programs.join("|"))
+    }
+}
+
+impl FromStr for Writers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let programs = text.split('|').map(str::parse).collect::<Result<_, _>>()?;
+        Ok(Self { programs })
+    }
+}
+
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -184,7 +232,18 @@ impl FromStr for Program {
 mod tests {
     use keelstone::Layout;
 
-    use super::{Program, Word};
+    use super::{Program, Word, Writers};
+
+    #[test]
+    fn writers_are_read_back_and_shrink() {
+        let writers = |text: &str| text.parse::<Writers>().unwrap_or_default();
+        let three = writers("put:a,durable:b|sync");
+        assert_eq!((three.to_string().as_str(), three.words()), ("put:a,durable:b|sync", 3));
+        let less = ["durable:b|sync", "put:a|sync", "put:a,durable:b"].map(writers);
+        assert_eq!(three.with_one_word_less(), less);
+        assert_eq!(writers("put:a").with_one_word_less(), [writers("-")]);
+        assert!("put:a|".parse::<Writers>().is_err());
+    }
 
     #[test]
     fn programs_are_read_back() {
