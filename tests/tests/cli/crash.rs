@@ -63,6 +63,26 @@ fn arguments_that_make_no_sense_are_refused() {
     assert_eq!(both.failed(2), "--repeat: needs --program and --layout");
 }
 
+#[test]
+fn schedules_of_two_writers_are_counted_and_one_string_is_gone_again() {
+    let both = ["crash", "--layout", "hash", "--program", "durable:a|durable:b"];
+    let few = ["--states", "20", "--depth", "1", "--schedules"];
+    let text = keel([&both[..], &few, &["1000"]].concat()).printed();
+    assert_eq!((value(&text, "orders"), number(&text, "violations")), ("exhaustive", 0), "{text}");
+    let names = ["schedules", "writers_interleaved", "within_syncs", "writes_followed"];
+    assert!(names.iter().all(|name| number(&text, name) > 0), "{text}");
+    let text = keel([&both[..], &few, &["3", "--seed", "5", "--faults"]].concat()).printed();
+    assert_eq!((value(&text, "orders"), number(&text, "struck")), ("sampled", 3), "{text}");
+    assert!(text.contains("bounded schedules of the seeds 5 to 7, "), "{text}");
+    let way = |way| keel([&both[..], &["--repeat", way]].concat());
+    way("0.1/3:0").done("kept=1\n");
+    way("0.1f0s/3k").done("kept=1\n");
+    assert!(way("0.9/3:0").failed(2).starts_with("--repeat: the schedule does not fit"));
+    assert_eq!(way("3:0").failed(2), "--repeat: several writers need a schedule");
+    assert_eq!(way("0.1f0z/3:0").failed(2), "--repeat: no way to fail: `z`");
+    assert_eq!(keel(both).failed(2), "--program: several writers need --schedules");
+}
+
 const SHORT: [&str; 7] = ["crash", "--layout", "hash", "--program", "put:a", "--states", "100"];
 
 #[test]

@@ -18,6 +18,7 @@ mod mistakes;
 mod models;
 mod programs;
 mod report;
+mod schedules;
 mod syncs;
 
 use std::sync::Arc;

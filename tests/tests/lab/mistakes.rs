@@ -92,6 +92,22 @@ pub const CAUGHT: &[(Bug, Layout, &str)] = &[
     (Bug::LoadBeforeLogs, Ordered, "put:a,load"),
 ];
 
+/// The mistakes that a schedule shows: a program of one or several writers, and whether an operation has to fail.
+pub const SCHEDULED: &[(Bug, Layout, &str, bool)] = &[
+    (Bug::DurableBeforeSync, Hash, "durable:a|durable:b", false),
+    (Bug::DurableBeforeSync, Ordered, "durable:a|durable:b", false),
+    (Bug::SyncCoversLater, Hash, "durable:a|durable:b", false),
+    (Bug::SyncCoversLater, Ordered, "durable:a|durable:b", false),
+    (Bug::SyncRetried, Hash, "durable:a|durable:b", true),
+    (Bug::SyncRetried, Ordered, "durable:a|durable:b", true),
+    (Bug::AppendAfterFailure, Hash, "put:a|durable:b", true),
+    (Bug::AppendAfterFailure, Ordered, "put:a|durable:b", true),
+    (Bug::DirSyncFailureIgnored, Hash, "fill:a,durable:b", true),
+    (Bug::DirSyncFailureIgnored, Ordered, "put:a,durable:b", true),
+    (Bug::SealedAgain, Hash, "fill:a,put:b,durable:b", true),
+    (Bug::EndedNotSynced, Hash, "fill:a,put:b,durable:a", true),
+];
+
 /// The mistakes that need a failing operation, damage, a snapshot, a second thread or a clock that is set back, or no crash
 /// at all, each with the test of the suite `crash` that fails with it.
 pub const ELSEWHERE: &[(Bug, &str)] = &[
