@@ -104,7 +104,6 @@ pub const SCHEDULED: &[(Bug, Layout, &str, bool)] = &[
     (Bug::AppendAfterFailure, Ordered, "put:a|durable:b", true),
     (Bug::DirSyncFailureIgnored, Hash, "fill:a,durable:b", true),
     (Bug::DirSyncFailureIgnored, Ordered, "put:a,durable:b", true),
-    (Bug::SealedAgain, Hash, "fill:a,put:b,durable:b", true),
     (Bug::EndedNotSynced, Hash, "fill:a,put:b,durable:a", true),
 ];
 

@@ -13,8 +13,7 @@ use std::sync::{Arc, Mutex};
 use keelstone::vfs::crash::{Crash, Life, Model, Second, System, Unit, explore_points};
 use keelstone::vfs::{Trace, Vfs};
 use keelstone::{Layout, Options};
-use keelstone_host::crash::Store;
-use keelstone_host::crash::store::Seen;
+use keelstone_host::crash::{Seen, Store};
 
 /// A run with rotation, a merge, a close, and a kill in it.
 const HASH: &str = "put:a,durable:b,big:a,big:b,delete:a,compact,put:b,reopen,durable:a,big:a,work,work,sync,put:b,kill,put:a";
