@@ -9,7 +9,8 @@ use keelstone::{Db, Durability, Error, Layout, Options};
 
 use super::failing::{arm, disarm};
 
-/// Which allocation fails, in which layout, where the store is, and where acknowledgements go.
+/// In which step an allocation fails, the how many-th of it, in which layout, where the store is, and where acknowledgements go.
+pub(crate) const STEP: &str = "KEELSTONE_FAIL_STEP";
 pub(crate) const AT: &str = "KEELSTONE_FAIL_AT";
 pub(crate) const LAYOUT: &str = "KEELSTONE_FAIL_LAYOUT";
 pub(crate) const DIR: &str = "KEELSTONE_FAIL_DIR";
@@ -53,7 +54,7 @@ pub(crate) const STEPS: [Step; 14] = [
 /// What came of a run that did not end its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The program has fewer allocations.
+    /// The step has fewer allocations.
     NotReached,
     /// A call said that memory is short.
     Told,
@@ -113,35 +114,42 @@ fn act(db: &mut Option<Db>, disk: &NativeDisk, layout: Layout, step: Step) -> Re
     }
 }
 
-/// Runs the program, allocation `at` fails; ends the process with what came of it.
-pub(crate) fn run(at: u64) {
+/// Runs the program; one allocation fails. Ends the process with what came of it.
+///
+/// Why counted from the beginning of a step: how many there are differs a little from run to run, and what differs before a
+/// step must not decide which of its allocations fails.
+pub(crate) fn run() {
     let variable = |name: &str| std::env::var(name).unwrap();
+    let (chosen, at): (usize, u64) =
+        (variable(STEP).parse().unwrap(), variable(AT).parse().unwrap());
     let layout = if variable(LAYOUT) == "Hash" { Layout::Hash } else { Layout::Ordered };
     let disk = NativeDisk::open(Path::new(&variable(DIR))).unwrap();
     let mut acknowledged = std::fs::File::create(variable(ACKNOWLEDGED)).unwrap();
     let (mut db, mut told) = (None, false);
-    arm(at);
-    for step in STEPS {
+    for (n, step) in STEPS.into_iter().enumerate() {
+        if n == chosen {
+            arm(at);
+        }
         let done = act(&mut db, &disk, layout, step);
+        if n == chosen {
+            // Why at once: what follows would only show what other runs show.
+            if !disarm() {
+                std::process::exit(Outcome::NotReached.code());
+            }
+        }
         // Why a file: to write to it takes no memory.
         acknowledged.write_all(if done.is_ok() { b"+" } else { b"-" }).unwrap();
         match done {
             Ok(()) => {}
             Err(Error::OutOfMemory) => told = true,
             Err(error) => {
-                disarm();
                 panic!("{error} ({error:?})");
             }
         }
     }
-    let reached = disarm();
     let db = db.unwrap_or_else(|| open(&disk, layout).unwrap());
     db.put("after", "1").unwrap();
     drop(db);
-    let outcome = match (reached, told) {
-        (false, _) => Outcome::NotReached,
-        (true, true) => Outcome::Told,
-        (true, false) => Outcome::Absorbed,
-    };
+    let outcome = if told { Outcome::Told } else { Outcome::Absorbed };
     std::process::exit(outcome.code());
 }
