@@ -86,8 +86,8 @@ pub struct Options {
     pub memtable_bytes: usize,
     /// Ordered layout: so many sealed memtables become one table together, 1 to 64; fewer where a quarter of the budget
     /// has no room for them and the one that takes writes. More of them: fewer bytes are written and fewer compactions run;
-    /// more memory is held, and after a kill more logs are replayed. Nothing is in memory but that one, and at most
-    /// 1 more than this, or 3 if that is greater.
+    /// more memory is held, and after a kill more logs are replayed. Writers wait for the flush where one more than this is
+    /// sealed, and never before three are.
     pub flush_memtables: usize,
     /// Ordered layout: a memtable that was not written to for so long becomes a table, so that its log can go; 0: never.
     pub memtable_idle_ms: u64,
