@@ -110,12 +110,26 @@ impl Session {
 
     /// Reads random keys that are there.
     fn get(&mut self, name: &str) {
+        if !self.reads(Reads::Keys) {
+            return;
+        }
         let (keys, mut random) = (self.plan.keys, Random::new(1));
         self.time(name, keys / 2, |peer, _| {
             let number = random.below(keys);
             let got = peer.get(&key(number)).expect("the key is there");
             assert_eq!(got, number, "the value of another key");
             got
+        });
+    }
+
+    /// Scans of 100 pairs from random keys on.
+    fn scan_100(&mut self, name: &str) {
+        if !self.reads(Reads::Ordered) {
+            return;
+        }
+        let (keys, mut starts) = (self.plan.keys, Random::new(3));
+        self.time(name, keys / 50, |peer, _| {
+            peer.scan_from(&key(starts.below(keys)), 100).checksum
         });
     }
 
@@ -202,22 +216,18 @@ fn random(engine: &Engine, dir: &Path, plan: Plan) {
             scanned.checksum
         });
     }
-    if session.reads(Reads::Ordered) {
-        let mut starts = Random::new(3);
-        session.time("scan-100", plan.keys / 50, |peer, _| {
-            peer.scan_from(&key(starts.below(plan.keys)), 100).checksum
-        });
-    }
+    session.scan_100("scan-100");
     tell_written("fill");
     session.disk("disk-fill");
     if session.reads(Reads::Keys) {
         session.compact("compact-fill");
-        session.get("get-compacted");
     }
+    session.get("get-compacted");
     session.close("random");
 }
 
-/// Every key once more, in another order; what that takes on disk, before and after a compaction.
+/// Every key once more, in another order; reads of them as they were left, and what all that takes on disk, before and after
+/// a compaction.
 fn overwrite(engine: &Engine, dir: &Path, plan: Plan) {
     let (first, second) = ((0..plan.keys).collect::<Vec<_>>(), shuffled(plan.keys));
     let mut session = Session::open(engine, dir, plan);
@@ -225,6 +235,8 @@ fn overwrite(engine: &Engine, dir: &Path, plan: Plan) {
     session.peer.sync();
     session.fill("overwrite", &second);
     session.disk("disk-overwritten");
+    session.get("get-overwritten");
+    session.scan_100("scan-100-overwritten");
     session.compact("compact-overwritten");
     session.disk("disk-compacted");
     session.close("overwrite");

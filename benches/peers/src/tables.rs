@@ -8,7 +8,7 @@ use crate::peer::CACHE_BYTES;
 use crate::rounds::{Results, Settings};
 
 /// The workloads with a speed, in the order of the tables, and what one operation is.
-const WORKLOADS: [(&str, &str); 13] = [
+const WORKLOADS: [(&str, &str); 15] = [
     ("fillseq", "puts in the order of keys"),
     ("fillrandom", "puts in a random order"),
     ("overwrite", "puts of every key once more"),
@@ -16,9 +16,11 @@ const WORKLOADS: [(&str, &str); 13] = [
     ("delete-half", "deletes"),
     ("get-as-left", "gets after fillrandom"),
     ("get-compacted", "gets after a compaction"),
+    ("get-overwritten", "gets after overwrite"),
     ("miss", "gets of absent keys"),
     ("scan-all", "pairs of a full scan"),
     ("scan-100", "scans of 100 pairs"),
+    ("scan-100-overwritten", "the same after overwrite"),
     ("ycsb-a", "half gets, half puts"),
     ("ycsb-f", "gets, half with a put"),
     ("ycsb-e", "scans of 1 to 100 pairs, after A and F"),

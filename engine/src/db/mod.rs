@@ -281,6 +281,9 @@ impl Db {
 
     /// Merges until nothing dead is left, and removes what is no longer needed; others go on meanwhile.
     ///
+    /// When it returns, files that nothing needs are gone, also those that a worker was about to remove. What an open
+    /// snapshot or scan may still read stays until it is dropped.
+    ///
     /// # Errors
     /// As [`work`](Db::work).
     pub fn compact(&self) -> Result<()> {

@@ -60,7 +60,7 @@ pub(crate) struct Job {
 enum Work {
     Seal(Box<Seal>),
     Merge(Box<Merge>),
-    Remove(Vec<Retired>),
+    Remove,
 }
 
 impl Job {
@@ -70,7 +70,7 @@ impl Job {
         let more = self.store.journal.check_writable().and_then(|()| match work {
             Work::Seal(seal) => seal.step(&self.store),
             Work::Merge(merge) => merge.step(&self.store),
-            Work::Remove(files) => self.store.remove_one(files),
+            Work::Remove => self.store.remove_one(),
         });
         if !matches!(more, Ok(true)) {
             self.end();
@@ -103,7 +103,7 @@ impl Store {
         }
         let work = self.next_seal(&mut jobs).map(Work::Seal);
         // Why: removing is quick and gives space back; behind merges it would wait for ever where writes never pause.
-        let work = work.or_else(|| self.next_removal(&mut jobs).map(Work::Remove));
+        let work = work.or_else(|| self.next_removal(&mut jobs));
         let work = work.or_else(|| self.next_merge(&mut jobs).map(Work::Merge))?;
         Some(Job { store: Arc::clone(self), work: Some(work) })
     }
@@ -127,11 +127,7 @@ impl Store {
                 merge.abandon(self);
                 self.jobs.lock().merging = false;
             }
-            Work::Remove(mut files) => {
-                let mut jobs = self.jobs.lock();
-                jobs.removing = false;
-                jobs.retired.append(&mut files);
-            }
+            Work::Remove => self.jobs.lock().removing = false,
         }
     }
 
@@ -154,14 +150,21 @@ impl Store {
         Some(Box::new(merge))
     }
 
-    fn next_removal(&self, jobs: &mut Jobs) -> Option<Vec<Retired>> {
+    fn next_removal(&self, jobs: &mut Jobs) -> Option<Work> {
         if jobs.removing {
             return None;
         }
-        let free = |retired: &mut Retired| !self.snapshots.any_below(retired.before);
-        let files: Vec<_> = jobs.retired.extract_if(.., free).collect();
-        jobs.removing = !files.is_empty();
-        jobs.removing.then_some(files)
+        jobs.removing = self.has_free(jobs);
+        jobs.removing.then_some(Work::Remove)
+    }
+
+    /// Whether there is a file that no snapshot may read any more.
+    fn has_free(&self, jobs: &Jobs) -> bool {
+        jobs.retired.iter().any(|retired| self.is_free(retired))
+    }
+
+    fn is_free(&self, retired: &Retired) -> bool {
+        !self.snapshots.any_below(retired.before)
     }
 
     /// Whether a sync or a job is due.
@@ -177,8 +180,7 @@ impl Store {
         }
         let jobs = self.jobs.lock();
         let seal = !jobs.sealing && !self.journal.writer.lock().to_seal.is_empty();
-        let free = |r: &Retired| !self.snapshots.any_below(r.before);
-        let removal = !jobs.removing && jobs.retired.iter().any(free);
+        let removal = !jobs.removing && self.has_free(&jobs);
         let merge = !jobs.merging && jobs.pause_bytes == 0;
         !jobs.parked.is_empty() || seal || removal || (merge && self.choose_merge().is_some())
     }
@@ -243,8 +245,24 @@ impl Store {
     }
 
     /// Removes one file that nobody needs any more; `false` when none is left.
-    fn remove_one(&self, files: &mut Vec<Retired>) -> Result<bool> {
-        let Some(Retired { file, .. }) = files.last() else { return Ok(false) };
+    fn remove_one(&self) -> Result<bool> {
+        // Why held to the end: who comes second, and finds nothing left, may say that the files are gone.
+        let _step = self.removing.lock();
+        let mut jobs = self.jobs.lock();
+        let Some(at) = jobs.retired.iter().rposition(|retired| self.is_free(retired)) else {
+            return Ok(false);
+        };
+        let retired = jobs.retired.remove(at);
+        drop(jobs);
+        if let Err(error) = self.remove_files(&retired.file) {
+            self.jobs.lock().retired.push(retired);
+            return Err(error);
+        }
+        Ok(self.has_free(&self.jobs.lock()))
+    }
+
+    /// Removes a log and its hint.
+    fn remove_files(&self, file: &DataFile) -> Result<()> {
         for name in [file.log.name, FileName::Hint(file.log.number)] {
             // Crash: the manifest does not name the file any more; the next open removes it.
             match self.journal.vfs.remove(&format!("{name}")) {
@@ -258,8 +276,7 @@ impl Store {
             }
         }
         self.files.remove(file.slot);
-        files.pop();
-        Ok(!files.is_empty())
+        Ok(())
     }
 
     /// Merges until nothing dead is left but what open snapshots may want.
@@ -274,6 +291,8 @@ impl Store {
             while job.step()? {}
         }
         while self.work()? {}
+        // Why beside the job: another thread may have that in hand.
+        while self.remove_one()? {}
         Ok(())
     }
 

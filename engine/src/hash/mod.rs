@@ -61,6 +61,8 @@ pub(crate) struct Store {
     hand: Mutex<Hand>,
     snapshots: Snapshots,
     jobs: Mutex<Jobs>,
+    /// Held while a removal runs a step: who must wait for its end waits here.
+    removing: Mutex<()>,
     counters: Counters,
 }
 

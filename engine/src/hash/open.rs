@@ -64,6 +64,7 @@ impl Store {
             hand: Mutex::new(Hand::default()),
             snapshots: Snapshots::default(),
             jobs: Mutex::new(Jobs::default()),
+            removing: Mutex::new(()),
             counters: Counters::default(),
             journal,
         }))

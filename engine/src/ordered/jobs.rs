@@ -69,7 +69,7 @@ pub(crate) struct Job {
 enum Work {
     Flush(Box<Flush>),
     Compact(Box<Compaction>),
-    Remove(Vec<Retired>),
+    Remove,
 }
 
 impl Job {
@@ -86,7 +86,7 @@ impl Job {
                 let _step = store.compacting.lock();
                 compaction.step(store)
             }
-            Work::Remove(files) => store.remove_one(files),
+            Work::Remove => store.remove_one(),
         });
         if !matches!(more, Ok(true)) {
             self.end();
@@ -158,11 +158,7 @@ impl Store {
                 drop(compaction);
                 self.jobs.lock().compacting = None;
             }
-            Work::Remove(mut files) => {
-                let mut jobs = self.jobs.lock();
-                jobs.removing = false;
-                jobs.retired.append(&mut files);
-            }
+            Work::Remove => self.jobs.lock().removing = false,
         }
     }
 
@@ -204,9 +200,8 @@ impl Store {
         if jobs.removing {
             return None;
         }
-        let files: Vec<_> = jobs.retired.extract_if(.., |retired| retired.is_free()).collect();
-        jobs.removing = !files.is_empty();
-        jobs.removing.then_some(Work::Remove(files))
+        jobs.removing = jobs.retired.iter().any(Retired::is_free);
+        jobs.removing.then_some(Work::Remove)
     }
 
     /// Whether the limit of bytes a second lets a compaction run. Debt comes before it.
@@ -337,8 +332,13 @@ impl Store {
     }
 
     /// Removes one file that nobody needs any more; `false` when none is left.
-    fn remove_one(&self, files: &mut Vec<Retired>) -> Result<bool> {
-        let Some(retired) = files.last() else { return Ok(false) };
+    fn remove_one(&self) -> Result<bool> {
+        // Why held to the end: who comes second, and finds nothing left, may say that the files are gone.
+        let _step = self.removing.lock();
+        let mut jobs = self.jobs.lock();
+        let Some(at) = jobs.retired.iter().rposition(Retired::is_free) else { return Ok(false) };
+        let retired = jobs.retired.remove(at);
+        drop(jobs);
         let name = retired.name();
         if let FileName::Table(number) = name {
             self.tables.forget(number);
@@ -347,10 +347,12 @@ impl Store {
         match self.journal.vfs.remove(&format!("{name}")) {
             Ok(()) => self.journal.event(&Event::Removed { file: name }),
             Err(error) if error.kind == Kind::NotFound => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.jobs.lock().retired.push(retired);
+                return Err(error.into());
+            }
         }
-        files.pop();
-        Ok(!files.is_empty())
+        Ok(self.jobs.lock().retired.iter().any(Retired::is_free))
     }
 
     /// Flushes, and merges everything into one level: what nobody can see is gone then.
@@ -363,6 +365,8 @@ impl Store {
             while job.step()? {}
         }
         while self.work()? {}
+        // Why beside the job: another thread may have that in hand.
+        while self.remove_one()? {}
         Ok(())
     }
 

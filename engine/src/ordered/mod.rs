@@ -94,9 +94,10 @@ pub(crate) struct Store {
     visible_seq: AtomicU64,
     snapshots: Snapshots,
     jobs: Mutex<Jobs>,
-    /// Held while a flush, or a compaction, runs a step: who must wait for work waits here.
+    /// Held while a flush, a compaction or a removal runs a step: who must wait for work waits here.
     flushing: Mutex<()>,
     compacting: Mutex<()>,
+    removing: Mutex<()>,
     loading: Loading,
     tables: Arc<Tables>,
     counters: Counters,

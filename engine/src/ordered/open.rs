@@ -118,6 +118,7 @@ impl Store {
             jobs: Mutex::new(Jobs::default()),
             flushing: Mutex::new(()),
             compacting: Mutex::new(()),
+            removing: Mutex::new(()),
             loading: Loading::default(),
             tables: Arc::new(tables),
             counters: Counters::default(),

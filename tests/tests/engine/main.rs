@@ -12,6 +12,7 @@
 
 mod bounds;
 mod bulk;
+mod compact;
 mod differential;
 mod events;
 mod fixtures;
