@@ -236,6 +236,9 @@ pub(super) struct Crash {
     /// Tear writes at every byte in second crashes too, not only in their middle
     #[arg(long)]
     pub(super) full: bool,
+    /// Tear writes in their middle only, in the first crash too: so few states that all of them can be tried
+    #[arg(long, conflicts_with = "full")]
+    pub(super) half: bool,
     /// Where a crash leaves more states than about so many, fewer writes are torn at once
     #[arg(long, value_name = "N", default_value = "20000", value_parser = above_zero)]
     pub(super) states: u64,

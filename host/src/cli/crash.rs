@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use keelstone::Layout;
-use keelstone::vfs::crash::{Explanation, Model};
+use keelstone::vfs::crash::{Explanation, Model, Unit};
 use tempfile::NamedTempFile;
 
 use super::args::{Crash, Globals, LayoutName};
@@ -46,7 +46,7 @@ pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Ou
     }
     let found = explored.iter().find_map(|e| Some((e, e.explanation.as_ref()?)));
     let Some((explored, explanation)) = found else { return Ok(()) };
-    tell(explored.layout, &explored.program, explanation, args, out)
+    tell(explored.layout, &explored.program, explanation, (&settings, args), out)
 }
 
 /// The page on its way: a file beside it that becomes it when all of it is written.
@@ -106,7 +106,11 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
     let program = program.filter(|_| args.program.is_some());
     let words = usize::try_from(args.words).ok().filter(|words| *words <= 4);
     let words = words.ok_or_else(|| Failure::Usage("--words: at most 4".into()))?;
-    let model = if args.full { Model::FULL } else { Model::HALF };
+    let model = match (args.full, args.half) {
+        (true, _) => Model::FULL,
+        (_, true) => Model { unit: Unit::Half, ..Model::HALF },
+        _ => Model::HALF,
+    };
     let model = Model { depth: args.depth, point_states_max: args.states, ..model };
     let adjust = std::sync::Arc::new(|_: &mut _| {});
     Ok(Settings { layouts, words, program, model, adjust, recordings_max: 0 })
@@ -125,7 +129,7 @@ fn schedules(settings: &Settings, count: u64, args: &Crash, out: &mut Output<'_>
     let begun = Instant::now();
     let tried = schedule::run(settings, &writers(args)?, &wanted).map_err(broken)?;
     print(&Counts::of_schedules(settings, &tried, begun.elapsed()), out)?;
-    tried.broken.map_or(Ok(()), |found| tell_schedule(&found, args, out))
+    tried.broken.map_or(Ok(()), |found| tell_schedule(&found, settings, args, out))
 }
 
 /// Goes one way again.
@@ -139,7 +143,7 @@ fn repeat(settings: &Settings, text: &str, args: &Crash, out: &mut Output<'_>) -
         let found = schedule::repeat(settings, *layout, &writers(args)?, &schedule, &path);
         return match found.map_err(usage)? {
             None => out.text("kept=1"),
-            Some(found) => tell_schedule(&found, args, out),
+            Some(found) => tell_schedule(&found, settings, args, out),
         };
     }
     let Some(program) = &settings.program else {
@@ -148,7 +152,7 @@ fn repeat(settings: &Settings, text: &str, args: &Crash, out: &mut Output<'_>) -
     let explanation = lab::repeat(settings, *layout, program, &path).map_err(usage)?;
     match explanation {
         None => out.text("kept=1"),
-        Some(explanation) => tell(*layout, program, &explanation, args, out),
+        Some(explanation) => tell(*layout, program, &explanation, (settings, args), out),
     }
 }
 
@@ -161,9 +165,14 @@ fn print(counts: &Counts, out: &mut Output<'_>) -> Outcome {
 }
 
 /// What is wrong under a schedule, and the command that repeats it.
-fn tell_schedule(found: &Broken, args: &Crash, out: &mut Output<'_>) -> Outcome {
+fn tell_schedule(
+    found: &Broken,
+    settings: &Settings,
+    args: &Crash,
+    out: &mut Output<'_>,
+) -> Outcome {
     let program = found.writers.to_string();
-    let command = repeat_command(found.layout, &program, &found.repeat);
+    let command = repeat_command(found.layout, &program, &found.repeat, &settings.model);
     if !out.is_json() {
         let layout = layout_name(found.layout);
         out.text(&format!("violation program={program} layout={layout}"))?;
@@ -178,11 +187,11 @@ fn tell(
     layout: Layout,
     program: &Program,
     explanation: &Explanation,
-    args: &Crash,
+    (settings, args): (&Settings, &Crash),
     out: &mut Output<'_>,
 ) -> Outcome {
     let path = explanation.path.to_string();
-    let command = repeat_command(layout, &program.to_string(), &path);
+    let command = repeat_command(layout, &program.to_string(), &path, &settings.model);
     if !out.is_json() {
         out.text(&format!("violation program={program} layout={}", layout_name(layout)))?;
         explanation.to_string().lines().try_for_each(|line| out.text(line))?;

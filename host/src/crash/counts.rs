@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use keelstone::Layout;
-use keelstone::vfs::crash::Certificate;
+use keelstone::vfs::crash::{Certificate, Model, Unit};
 use serde_json::{Map, Value};
 
 use super::lab::{Explored, Settings};
@@ -23,10 +23,25 @@ pub const fn layout_name(layout: Layout) -> &'static str {
 
 /// The command that goes one way to a crash of a program again.
 #[must_use]
-pub fn repeat_command(layout: Layout, program: &str, path: &str) -> String {
+pub fn repeat_command(layout: Layout, program: &str, path: &str, model: &Model) -> String {
     // Why quotes: a shell takes the bar for a pipe.
     let program = if program.contains('|') { format!("'{program}'") } else { program.to_owned() };
-    format!("keel crash --layout {} --program {program} --repeat {path}", layout_name(layout))
+    let (layout, flags) = (layout_name(layout), flags(model));
+    format!("keel crash --layout {layout} --program {program}{flags} --repeat {path}")
+}
+
+/// How a model is asked for where it is not the one without flags: the numbers of a path mean something in their own only.
+fn flags(model: &Model) -> String {
+    let mut flags = String::new();
+    match (model.unit, model.second_unit) {
+        (Unit::Half, _) => flags += " --half",
+        (_, Unit::Half) => {}
+        _ => flags += " --full",
+    }
+    if model.point_states_max != Model::HALF.point_states_max {
+        flags += &format!(" --states {}", model.point_states_max);
+    }
+    flags
 }
 
 /// What was tried and found in all programs.
@@ -99,5 +114,24 @@ impl Counts {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let rows = self.rows.iter().map(|(name, value)| format!("{name}={}", text(value)));
         rows.chain(self.bounded.iter().map(|what| format!("bounded {what}"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_names_the_model_where_it_is_not_the_ordinary_one() {
+        let command = |model| repeat_command(Layout::Hash, "put:a|put:b", "17:2", &model);
+        let end = |flags| {
+            format!("keel crash --layout hash --program 'put:a|put:b'{flags} --repeat 17:2")
+        };
+        assert_eq!(command(Model::HALF), end(""));
+        assert_eq!(
+            command(Model { point_states_max: 60, ..Model::FULL }),
+            end(" --full --states 60")
+        );
+        assert_eq!(command(Model { unit: Unit::Half, ..Model::HALF }), end(" --half"));
     }
 }

@@ -4,6 +4,7 @@
 //! with the programs that it begins with. Promise: the same settings give the same certificate, whatever the number of
 //! threads.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -97,7 +98,8 @@ pub fn run(settings: &Settings) -> Result<Vec<Explored>, String> {
     })
 }
 
-/// Does something for 0, 1, 2, ... on all cores; it says what came of it and whether those behind are left out.
+/// Does something for 0, 1, 2, ... on all cores; it says what came of it and whether those behind are left out. A panic of
+/// any of them goes on here.
 ///
 /// # Errors
 /// What the first of them that fails says.
@@ -124,7 +126,9 @@ pub(super) fn in_order<T: Send>(
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut done: Vec<_> = thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect()
+        // Why: what a thread found before it panicked must not be missing in what is printed.
+        let joined = handles.into_iter().map(|h| h.join().unwrap_or_else(|p| resume_unwind(p)));
+        joined.flatten().collect()
     });
     done.sort_by_key(|(n, _)| *n);
     let bad = bad.into_inner();

@@ -27,6 +27,19 @@ enum Note {
     Time(u64),
 }
 
+impl Note {
+    /// Goes into a history, at this position.
+    fn tell(&self, history: &mut History, at: usize) {
+        match self {
+            Self::Begin(writes) => history.begin(writes, at),
+            Self::BeginLoad(writes) => history.begin_load(writes, at),
+            Self::End { ok, durable } => history.end(*ok, *durable, at),
+            Self::Synced => history.synced(at),
+            Self::Time(ms) => history.time(*ms, at),
+        }
+    }
+}
+
 /// A store on a fault disk, and what it acknowledged.
 pub struct Driver {
     disk: FaultDisk,
@@ -39,6 +52,8 @@ pub struct Driver {
     sandbox: Option<Sandbox>,
     inside: Option<SandboxDb>,
     notes: Vec<Note>,
+    /// What happened so far, as if the disk counted notes instead of steps.
+    history: History,
     /// How many writes failed.
     pub failed: usize,
     /// How many calls failed.
@@ -99,8 +114,9 @@ impl Driver {
             None => Arc::new(RulesDisk::new(disk.clone())),
             Some(_) => Arc::new(disk.clone()),
         };
+        let (history, failed, errors) = (History::new(), 0, 0);
         let mut driver =
-            Self { disk, vfs, clock, shape, db, sandbox, inside, notes, failed: 0, errors: 0 };
+            Self { disk, vfs, clock, shape, db, sandbox, inside, notes, history, failed, errors };
         driver.note(Note::Time(START_MS));
         driver
     }
@@ -131,33 +147,24 @@ impl Driver {
     }
 
     fn note(&mut self, note: Note) {
-        self.disk.mark(self.notes.len() as u64);
+        let number = self.notes.len();
+        self.disk.mark(number as u64);
+        note.tell(&mut self.history, number);
         self.notes.push(note);
     }
 
     /// What happened so far, as if the disk counted notes instead of steps: for a crash at the end.
     #[must_use]
-    pub fn history(&self) -> History {
-        let marks: Vec<_> = (0..self.notes.len()).map(|n| (n, n as u64)).collect();
-        self.history_at(&marks)
+    pub const fn history(&self) -> &History {
+        &self.history
     }
 
     /// What happened so far, at the positions of the driver's marks in the trace.
     #[must_use]
     pub fn history_of(&self, trace: &Trace) -> History {
-        self.history_at(trace.marks())
-    }
-
-    fn history_at(&self, marks: &[(usize, u64)]) -> History {
         let mut history = History::new();
-        for (at, mark) in marks {
-            match &self.notes[crate::index(*mark)] {
-                Note::Begin(writes) => history.begin(writes, *at),
-                Note::BeginLoad(writes) => history.begin_load(writes, *at),
-                Note::End { ok, durable } => history.end(*ok, *durable, *at),
-                Note::Synced => history.synced(*at),
-                Note::Time(ms) => history.time(*ms, *at),
-            }
+        for (at, mark) in trace.marks() {
+            self.notes[crate::index(*mark)].tell(&mut history, *at);
         }
         history
     }
@@ -271,7 +278,7 @@ impl Driver {
     pub fn check_now(&self) -> Result<(), String> {
         let Some(entries) = self.entries() else { return Ok(()) };
         let entries = entries.map_err(|error| format!("scan: {error} ({error:?})"))?;
-        let history = self.history();
+        let history = &self.history;
         let all = super::Window { least: history.len(), most: history.len() };
         history.find(all, &entries, self.now_ms()).map(drop)
     }

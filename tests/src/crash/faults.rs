@@ -4,14 +4,14 @@
 //! acknowledged, never called a failing disk damaged, and its store was usable again when the disk was.
 
 use keelstone::vfs::fault::{Effect, Fault, SyncFault};
-use keelstone::vfs::{FaultDisk, Kind, PowerCut};
+use keelstone::vfs::{FaultDisk, Kind, Op, PowerCut};
 use keelstone::{Error, Health};
 
 use super::driver::Driver;
 use super::history::{Crash, History};
 use super::oracle::{Case, Depth, Oracle};
 use crate::differential::quietly;
-use crate::op::Op;
+use crate::op as store;
 use crate::shape::Shape;
 
 /// After so many failed writes a run writes no more: each doubles the states that are allowed.
@@ -73,39 +73,54 @@ where
     failures.into_iter().min().map_or(Ok(counts), |(_, text)| Err(text))
 }
 
-/// Every way in which an operation fails.
-fn faults(at: u64) -> impl Iterator<Item = Fault> {
-    let kinds = [Kind::Io, Kind::NoSpace];
-    let effects = [Effect::None, Effect::Partial(1), Effect::Partial(40), Effect::Full];
-    let all = kinds.into_iter().flat_map(move |kind| effects.map(|effect| (kind, effect)));
-    all.flat_map(move |(kind, effect)| {
-        [Fault::once(at, kind).with(effect), Fault::forever(at, kind).with(effect)]
+/// What of an operation may be done although it fails.
+const fn effects(op: Op) -> &'static [Effect] {
+    match op {
+        Op::Open | Op::List | Op::Lock | Op::Read | Op::Len => &[Effect::None],
+        Op::Write => &[Effect::None, Effect::Partial(1), Effect::Partial(40), Effect::Full],
+        _ => &[Effect::None, Effect::Full],
+    }
+}
+
+/// Every way in which this operation fails, once and from then on. Left out is what comes to the same run: a part of what is
+/// no write, an effect of what only reads, and, once, a lack of space where none is taken.
+fn faults(at: u64, op: Op) -> impl Iterator<Item = Fault> {
+    let reads = effects(op).len() == 1;
+    let all = effects(op).iter().flat_map(|effect| [Kind::Io, Kind::NoSpace].map(|k| (*effect, k)));
+    all.flat_map(move |(effect, kind)| {
+        let once = (kind == Kind::Io || !reads).then(|| Fault::once(at, kind).with(effect));
+        once.into_iter().chain([Fault::forever(at, kind).with(effect)])
     })
 }
 
 /// Fails operation 0, 1, 2, ... of the run in every way until a run meets no fault.
-pub fn fail_every_operation(shape: Shape, ops: &[Op]) -> Result<FaultCounts, String> {
+pub fn fail_every_operation(shape: Shape, ops: &[store::Op]) -> Result<FaultCounts, String> {
     for_all(|at| {
-        let mut counts = FaultCounts::default();
-        for fault in faults(at) {
-            let one =
-                one_fault(shape, ops, fault).map_err(|error| format!("{fault:?}: {error}"))?;
-            let Some(one) = one else { return Ok(None) };
-            counts.add(&one);
+        let one =
+            |fault| one_fault(shape, ops, fault).map_err(|error| format!("{fault:?}: {error}"));
+        let first = Fault::once(at, Kind::Io);
+        let Some((mut counts, op)) = one(first)? else { return Ok(None) };
+        for fault in faults(at, op).filter(|fault| *fault != first) {
+            let Some((part, _)) = one(fault)? else {
+                return Err(format!("{fault:?}: the run ended before it"));
+            };
+            counts.add(&part);
         }
         Ok(Some(counts))
     })
 }
 
-/// One run with one fault; `None` if the run ended before it.
-fn one_fault(shape: Shape, ops: &[Op], fault: Fault) -> Result<Option<FaultCounts>, String> {
+/// One run with one fault, and the operation that it struck; `None` if the run ended before it.
+fn one_fault(
+    shape: Shape,
+    ops: &[store::Op],
+    fault: Fault,
+) -> Result<Option<(FaultCounts, Op)>, String> {
     let disk = FaultDisk::new();
     disk.inject(fault);
     let mut driver = Driver::new(disk.clone(), shape);
     let mut counts = go_through(&mut driver, ops, fault.forever)?;
-    if disk.ops() <= fault.at {
-        return Ok(None);
-    }
+    let Some(op) = disk.struck() else { return Ok(None) };
     counts.runs = 1;
     counts.told = u64::from(driver.errors > 0);
     counts.absorbed = u64::from(driver.errors == 0);
@@ -113,15 +128,15 @@ fn one_fault(shape: Shape, ops: &[Op], fault: Fault) -> Result<Option<FaultCount
     driver.kill();
     disk.clear_faults();
     let history = driver.history();
-    let oracle = Oracle::new(&history, shape);
-    let case = |crash| end(&history, crash, driver.now_ms());
+    let oracle = Oracle::new(history, shape);
+    let case = |crash| end(history, crash, driver.now_ms());
     let power = oracle.judge(&disk.power_cut(&PowerCut::Lost), case(Crash::Power), Depth::Once);
     power.map_err(|error| format!("then power cut: {error}"))?;
     // Why: after a failed sync what was buffered may be lost.
     let crash = if read_only { Crash::Power } else { Crash::Kill };
     let kill = oracle.judge(&disk.kill(), case(crash), Depth::Once);
     kill.map_err(|error| format!("then killed: {error}"))?;
-    Ok(Some(counts))
+    Ok(Some((counts, op)))
 }
 
 /// What is allowed after the end of a run.
@@ -131,10 +146,14 @@ fn end(history: &History, crash: Crash, now_ms: u64) -> Case {
 }
 
 /// All operations, whatever fails; what can be read must be right, and no failure may be called damage.
-fn go_through(driver: &mut Driver, ops: &[Op], forever: bool) -> Result<FaultCounts, String> {
+fn go_through(
+    driver: &mut Driver,
+    ops: &[store::Op],
+    forever: bool,
+) -> Result<FaultCounts, String> {
     let mut counts = FaultCounts::default();
     for (n, op) in ops.iter().enumerate() {
-        let writes = matches!(op, Op::Write { .. } | Op::Remove(_));
+        let writes = matches!(op, store::Op::Write { .. } | store::Op::Remove(_));
         if writes && driver.failed >= FAILED_MAX {
             continue;
         }
@@ -146,7 +165,7 @@ fn go_through(driver: &mut Driver, ops: &[Op], forever: bool) -> Result<FaultCou
             if !forever {
                 go_on(driver, &mut counts).map_err(at)?;
             }
-        } else if matches!(op, Op::Reopen | Op::Kill | Op::Compact) {
+        } else if matches!(op, store::Op::Reopen | store::Op::Kill | store::Op::Compact) {
             look(driver).map_err(at)?;
         }
     }
@@ -160,7 +179,7 @@ fn go_on(driver: &mut Driver, counts: &mut FaultCounts) -> Result<(), String> {
         counts.read_only = 1;
         return refuses(driver);
     }
-    let late = Op::Write { writes: vec![crate::model::put("late", "1")], durable: true };
+    let late = store::Op::Write { writes: vec![crate::model::put("late", "1")], durable: true };
     driver.step(&late).map_err(|error| format!("the fault is over, but: {error}"))?;
     counts.healed = 1;
     Ok(())
@@ -185,7 +204,7 @@ const SYNC_FAULTS: [SyncFault; 4] =
     [SyncFault::Dropped, SyncFault::Late, SyncFault::Reverted, SyncFault::PerHandle];
 
 /// Fails sync 0, 1, 2, ... of the run in every way until a run meets no fault.
-pub fn fail_every_sync(shape: Shape, ops: &[Op]) -> Result<FaultCounts, String> {
+pub fn fail_every_sync(shape: Shape, ops: &[store::Op]) -> Result<FaultCounts, String> {
     for_all(|at| {
         let mut counts = FaultCounts::default();
         for fault in SYNC_FAULTS {
@@ -200,7 +219,7 @@ pub fn fail_every_sync(shape: Shape, ops: &[Op]) -> Result<FaultCounts, String> 
 
 fn one_sync_fault(
     shape: Shape,
-    ops: &[Op],
+    ops: &[store::Op],
     at: u64,
     fault: SyncFault,
 ) -> Result<Option<FaultCounts>, String> {
@@ -210,7 +229,7 @@ fn one_sync_fault(
     let mut closing = false;
     for op in ops {
         if driver.step(op).is_err() {
-            closing = *op == Op::Reopen;
+            closing = *op == store::Op::Reopen;
             break;
         }
     }
@@ -230,13 +249,13 @@ fn one_sync_fault(
             refuses(&driver)?;
             counts.read_only = 1;
         }
-        let _fails_as_it_likes = driver.step(&Op::Reopen);
+        let _fails_as_it_likes = driver.step(&store::Op::Reopen);
     }
     driver.kill();
     never_again(&disk)?;
     let history = driver.history();
-    let oracle = Oracle::new(&history, shape);
-    let mut case = end(&history, Crash::Power, driver.now_ms());
+    let oracle = Oracle::new(history, shape);
+    let mut case = end(history, Crash::Power, driver.now_ms());
     if fault == SyncFault::Late {
         // Why: the disk said that it had synced, and had not. What was acknowledged may be lost; it must not be wrong.
         case.window.least = 0;

@@ -34,6 +34,16 @@ fn short_program_is_crashed_everywhere_and_keeps_the_promise() {
 }
 
 #[test]
+fn torn_in_the_middle_only_all_states_are_tried() {
+    let args = |how| ["crash", "--layout", "hash", "--program", "put:a,put:b", "--depth", "1", how];
+    let text = keel(args("--half")).printed();
+    assert_eq!((value(&text, "class"), number(&text, "violations")), ("exhaustive", 0), "{text}");
+    assert!(value(&text, "model").starts_with("unit=write (there, missing, torn in"), "{text}");
+    let both = keel(args("--half").into_iter().chain(["--full"]));
+    assert!(both.failed(2).contains("cannot be used with"), "both");
+}
+
+#[test]
 fn certificate_as_json_is_one_object() {
     let args = ["crash", "--layout", "hash", "--words", "0", "--depth", "1", "--json"];
     let text = keel(args).printed();

@@ -18,13 +18,17 @@ use keelstone_host::crash::{Seen, Store};
 /// A run with rotation, a merge, a close, and a kill in it.
 const HASH: &str = "put:a,durable:b,big:a,big:b,delete:a,compact,put:b,reopen,durable:a,big:a,work,work,sync,put:b,kill,put:a";
 
+/// The same with flushes and a compaction in the place of rotation and merge.
+const ORDERED: &str =
+    "put:a,durable:b,put:a,sync,work,work,delete:b,sync,compact,put:b,reopen,durable:a,kill,put:a";
+
 /// What is tried at first and catches all that is caught: writes are there, missing or torn in the middle, one crash.
 const ONE_CRASH: Model = Model {
     unit: Unit::Half,
     garbage: false,
     depth: 1,
     kills: false,
-    point_states_max: 2000,
+    point_states_max: 5000,
     ..Model::HALF
 };
 /// What is tried with a sync that is gone and was not missed then: kills, and a second crash.
@@ -254,4 +258,37 @@ const KEPT_HASH: [(&str, &str); 4] = [
 #[test]
 fn a_sync_that_is_missing_or_misplaced_is_noticed() {
     check(Layout::Hash, HASH, &KEPT_HASH);
+}
+
+/// The same in the ordered layout.
+const KEPT_ORDERED: [(&str, &str); 8] = [
+    (
+        "40 `sync 000003.log all` removed",
+        "all but the footer of this log is durable: without it nothing is lost, but damage could pass for a torn tail",
+    ),
+    (
+        "53 `sync_dir .` removed",
+        "the name of a log: the sync of the new manifest's name, before CURRENT leads there, covers it in this run",
+    ),
+    (
+        "60 `sync 000001.manifest all` removed",
+        "that the manifest goes on in the next one: no crash needs it, but with a damaged slot of CURRENT and its removal \
+         undone it would pass for the newest",
+    ),
+    ("66 `sync 000004.log all` removed", "as that of the log before"),
+    ("101 `sync_dir .` removed", "the name of a table, as that of the log"),
+    ("108 `sync 000007.manifest all` removed", "as that of the manifest before"),
+    (
+        "127 `sync 000013.manifest all` removed",
+        "the mark of a clean close: no write depends on it, but without it damage could pass for a torn tail",
+    ),
+    (
+        "130 `sync_dir .` removed",
+        "what is open here are removals, which the next open does again; after a kill names can be, and it is caught",
+    ),
+];
+
+#[test]
+fn a_sync_of_an_ordered_store_that_is_missing_or_misplaced_is_noticed() {
+    check(Layout::Ordered, ORDERED, &KEPT_ORDERED);
 }

@@ -53,8 +53,8 @@ pub use states::EndStates;
 pub(crate) use step::{Ino, mode_name, shown};
 pub use trace::{Moment, Trace, Walk};
 
-use crate::Capabilities;
 use crate::lock::{Mutex, MutexGuard};
+use crate::{Capabilities, Op};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -175,6 +175,13 @@ impl FaultDisk {
     /// Plans a failure; of several for one operation the first planned strikes.
     pub fn inject(&self, fault: Fault) {
         self.live().plan.faults.push(fault);
+    }
+
+    /// What the first operation was that failed because of [`inject`](Self::inject); `None` if none has since the
+    /// failures were last cleared.
+    #[must_use]
+    pub fn struck(&self) -> Option<Op> {
+        self.live().plan.struck
     }
 
     /// Plans that sync `at` of a file, counted by [`syncs`](Self::syncs), fails in this way.

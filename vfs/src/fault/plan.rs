@@ -76,6 +76,8 @@ pub(super) struct Plan {
     pub(super) ops: u64,
     pub(super) syncs: u64,
     pub(super) faults: Vec<Fault>,
+    /// The first operation that failed as it was told to.
+    pub(super) struck: Option<Op>,
     pub(super) sync_faults: Vec<(u64, SyncFault)>,
     pub(super) halt: Option<(u64, usize)>,
     pub(super) halted: bool,
@@ -119,7 +121,10 @@ impl Plan {
                 (Kind::Io, halting(op, bytes))
             }
             None => match self.faults.iter().find(|fault| fault.strikes(at)) {
-                Some(fault) => (fault.kind, fault.effect),
+                Some(fault) => {
+                    self.struck.get_or_insert(op);
+                    (fault.kind, fault.effect)
+                }
                 None => return Ok(Pass { bytes: usize::MAX, error: None }),
             },
         };

@@ -36,7 +36,7 @@ pub(super) fn data(settings: &Settings, explored: &[Explored], counts: &Counts) 
     let mut texts = Texts::default();
     let programs: Vec<Value> = explored.iter().map(|one| program(one, &mut texts)).collect();
     let mut broken = explored.iter().enumerate();
-    let broken = broken.find_map(|(n, one)| failure::failure(n, one));
+    let broken = broken.find_map(|(n, one)| failure::failure(n, one, &settings.model));
     json!({
         "meanings": words::MEANINGS,
         "model": words::model(&settings.model),

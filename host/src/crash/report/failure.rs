@@ -3,7 +3,7 @@
 //! Called for the page; pure. Promise: of a long file the ends and whatever changes are there, and how many bytes are not.
 
 use keelstone::vfs::Image;
-use keelstone::vfs::crash::{Explanation, Remains, Survival};
+use keelstone::vfs::crash::{Explanation, Model, Remains, Survival};
 use serde_json::{Value, json};
 
 use super::data::steps;
@@ -20,7 +20,7 @@ const AROUND_BYTES: u64 = 64;
 const SHOWN_BYTES_MAX: u64 = 8192;
 
 /// What is wrong with the `n`-th program, if anything is.
-pub(super) fn failure(n: usize, explored: &Explored) -> Option<Value> {
+pub(super) fn failure(n: usize, explored: &Explored, model: &Model) -> Option<Value> {
     let told = explored.explanation.as_ref()?;
     let program = explored.program.to_string();
     let crash = |(op, bytes, power)| json!({ "op": op, "bytes": bytes, "power": power });
@@ -34,7 +34,7 @@ pub(super) fn failure(n: usize, explored: &Explored) -> Option<Value> {
         "words": told.to_string().lines().collect::<Vec<_>>(),
         "between": [told.between.0, told.between.1],
         "path": told.path.to_string(),
-        "command": repeat_command(explored.layout, &program, &told.path.to_string()),
+        "command": repeat_command(explored.layout, &program, &told.path.to_string(), model),
         "crashes": told.path.crashes().map(crash).collect::<Vec<_>>(),
         "barrier": barrier,
         "life": life,

@@ -1,27 +1,17 @@
-//! The stage: one run of several writers and background jobs, on one thread, in the order that a schedule says.
+//! What may happen next in a run, and what happens then: a write, the end of one, another's sync, a job.
 //!
-//! Called by those who explore and repeat; drives a store through its public face. A durable write is two steps: the write,
-//! and the sync that acknowledges it. Before and behind each sync of a log, while its writer waits, others may write, see
-//! that they are durable by now, take a job and, in the ordered layout, step it: all that needs no sync of its own, for
-//! which they would wait.
-//!
-//! Promise: the same schedule of the same programs gives the same recording. Never: threads, other than the caller's.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! Called by the stage, one step at a time. Promise: what is told, marked and counted is what the store did.
 
 use keelstone::vfs::fault::Fault;
-use keelstone::vfs::{FaultDisk, Kind, Vfs, fault};
-use keelstone::{Db, Durability, Error, Health, Job, Layout};
+use keelstone::vfs::{Kind, fault};
+use keelstone::{Db, Durability, Error, Health, Layout};
 
-use super::disk::{Call, StageDisk};
-use super::guide::Guide;
-use super::ran::{Chosen, Ran};
-use super::tally::Tally;
-use super::text::Effect;
-use crate::crash::program::{Word, Writers};
-use crate::crash::promise::{History, Mark};
-use crate::crash::store::{NOW_MS, Store, load, panic_text, same, told};
+use super::{Scene, Shared, Ticket, Way, Writer};
+use crate::crash::program::Word;
+use crate::crash::promise::Mark;
+use crate::crash::schedule::ran::Chosen;
+use crate::crash::schedule::text::Effect;
+use crate::crash::store::{NOW_MS, Store, load, same, told};
 
 /// So many jobs are taken in a run.
 const JOBS_MAX: usize = 2;
@@ -30,227 +20,17 @@ const GIVEN_UP_MAX: usize = 1;
 /// So many bytes of a write that fails in the middle.
 const PART_BYTES: usize = 40;
 
-/// What may happen next.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    /// A step of this writer.
-    Write(usize),
-    /// A job is taken.
-    Take,
-    /// A step of this job.
-    Step(usize),
-    /// This job is given up.
-    GiveUp(usize),
-}
-
-/// A durable write that waits for its sync.
-#[derive(Clone, Copy)]
-struct Ticket {
-    /// Its number among all writes.
-    number: u64,
-    /// Its sequence in the store.
-    sequence: u64,
-}
-
-struct Writer {
-    words: Vec<Word>,
-    at: usize,
-    ticket: Option<Ticket>,
-}
-
-impl Writer {
-    fn word(&self) -> Option<Word> {
-        self.words.get(self.at).copied()
-    }
-}
-
 /// Whether nobody else may be in the middle of something: such a word would wait for jobs in hand, or take the store away.
 const fn is_alone(word: Word) -> bool {
     matches!(word, Word::Compact | Word::Reopen | Word::Kill)
 }
 
-/// What all steps share.
-struct Shared {
-    store: Store,
-    fault: FaultDisk,
-    disk: StageDisk,
-    scene: Mutex<Scene>,
-}
-
-/// Where the run is.
-struct Scene {
-    db: Option<Db>,
-    guide: Guide,
-    writers: Vec<Writer>,
-    hand: Vec<Job>,
-    history: History,
-    chosen: Vec<Chosen>,
-    /// The number of the first operation of each choice.
-    begins: Vec<u64>,
-    /// The operations that are to fail.
-    failing: Vec<u64>,
-    story: Vec<String>,
-    tally: Tally,
-    wrong: Option<String>,
-    ended: bool,
-}
-
-/// Runs programs once.
-pub(super) fn run(store: &Store, writers: &Writers, guide: Guide) -> Ran {
-    let fault = FaultDisk::recording();
-    let disk = StageDisk::new(fault.clone());
-    let writers = writers.programs.iter().map(|program| Writer {
-        words: program.words.clone(),
-        at: 0,
-        ticket: None,
-    });
-    let scene = Scene {
-        db: None,
-        guide,
-        writers: writers.collect(),
-        hand: Vec::new(),
-        history: History::default(),
-        chosen: Vec::new(),
-        begins: Vec::new(),
-        failing: Vec::new(),
-        story: Vec::new(),
-        tally: Tally::default(),
-        wrong: None,
-        ended: false,
-    };
-    let shared = Arc::new(Shared { store: store.clone(), fault, disk, scene: Mutex::new(scene) });
-    let played = catch_unwind(AssertUnwindSafe(|| shared.play()));
-    let wrong = played.unwrap_or_else(|panic| Err(panic_text(&*panic))).err();
-    let trace = shared.fault.trace();
-    let ops = shared.disk.ops();
-    shared.fault.clear_faults();
-    let mut scene = shared.scene();
-    let wrong = wrong.or_else(|| scene.look(&shared.store).err());
-    scene.settle_tally(shared.fault.ops());
-    scene.hand.clear();
-    scene.db = None;
-    let ends = scene.begins.iter().skip(1).copied().chain([ops.len() as u64]).collect::<Vec<_>>();
-    let begins = scene.begins.clone();
-    for ((chosen, begin), end) in scene.chosen.iter_mut().zip(begins).zip(ends) {
-        let range = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        chosen.ops = ops.get(range(begin)..range(end)).unwrap_or_default().to_vec();
-    }
-    Ran {
-        store: store.with_history(scene.history.clone()),
-        trace,
-        chosen: std::mem::take(&mut scene.chosen),
-        story: std::mem::take(&mut scene.story),
-        tally: scene.tally,
-        wrong,
-    }
-}
-
-impl Shared {
-    fn scene(&self) -> MutexGuard<'_, Scene> {
-        self.scene.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn open(&self) -> keelstone::Result<Db> {
-        let disk: Arc<dyn Vfs> = Arc::new(self.disk.clone());
-        Db::open(disk, self.store.options())
-    }
-
-    /// From the store's creation until nothing may happen any more.
-    fn play(self: &Arc<Self>) -> Result<(), String> {
-        let db = told("open", self.open())?;
-        self.scene().db = Some(db);
-        loop {
-            let mut scene = self.scene();
-            if let Some(wrong) = scene.wrong.take() {
-                return Err(wrong);
-            }
-            let ways = scene.ways();
-            if ways.is_empty() {
-                return Ok(());
-            }
-            let pick = scene.pick(self, ways.len());
-            match ways[pick] {
-                Way::Write(writer) => {
-                    drop(scene);
-                    self.step_writer(writer)?;
-                }
-                way => scene.step_job(self, way)?,
-            }
-        }
-    }
-
-    /// One step of a writer, with others between where it syncs.
-    fn step_writer(self: &Arc<Self>, writer: usize) -> Result<(), String> {
-        let mut scene = self.scene();
-        let Some(word) = scene.writers[writer].word() else { return Ok(()) };
-        if let Some(ticket) = scene.writers[writer].ticket {
-            if scene.is_durable(ticket)? {
-                return scene.follow(self, writer, ticket);
-            }
-            scene.tell(writer, word, "syncs");
-            drop(scene);
-            let synced = self.sync(writer)?;
-            return self.scene().complete(self, writer, ticket, synced);
-        }
-        match word {
-            Word::Sync => {
-                let through = scene.history.len();
-                scene.tell(writer, word, "begins");
-                drop(scene);
-                let synced = self.sync(writer)?;
-                self.scene().end_word(self, writer, synced, Some(Mark::Durable(through)))
-            }
-            Word::Work => {
-                let worked = scene.db()?.work().map(drop);
-                scene.tell(writer, word, "done");
-                scene.end_word(self, writer, worked, None)
-            }
-            Word::Compact => {
-                let compacted = scene.db()?.compact();
-                scene.tell(writer, word, "done");
-                scene.end_word(self, writer, compacted, None)
-            }
-            Word::Reopen | Word::Kill => scene.reopen(self, writer, word),
-            _ => scene.write(self, writer, word),
-        }
-    }
-
-    /// A sync of the store; others act while it runs.
-    fn sync(self: &Arc<Self>, writer: usize) -> Result<keelstone::Result<()>, String> {
-        let db = self.scene().db()?;
-        let others = Arc::clone(self);
-        let call: Call = Arc::new(move || others.meanwhile(writer));
-        self.disk.set_call(Some(call));
-        let synced = db.sync();
-        self.disk.set_call(None);
-        Ok(synced)
-    }
-
-    /// What others do while a writer syncs.
-    fn meanwhile(&self, writer: usize) {
-        let mut scene = self.scene();
-        while scene.wrong.is_none() {
-            let ways = scene.ways_beside(writer, self.store.layout());
-            if ways.is_empty() {
-                return;
-            }
-            let pick = scene.pick(self, ways.len() + 1);
-            let Some(way) = pick.checked_sub(1) else { return };
-            scene.tally.within += 1;
-            let begun = scene.story.len();
-            let done = scene.act_beside(self, ways[way]);
-            scene.story[begun..].iter_mut().for_each(|line| line.insert_str(0, "meanwhile "));
-            scene.wrong = done.err();
-        }
-    }
-}
-
 impl Scene {
-    fn db(&self) -> Result<Db, String> {
+    pub(super) fn db(&self) -> Result<Db, String> {
         self.db.clone().ok_or_else(|| "the store is not open".to_owned())
     }
 
-    fn tell(&mut self, writer: usize, word: Word, what: &str) {
+    pub(super) fn tell(&mut self, writer: usize, word: Word, what: &str) {
         self.story.push(format!("writer {}: {word} {what}", writer + 1));
     }
 
@@ -262,7 +42,7 @@ impl Scene {
     }
 
     /// What may happen now.
-    fn ways(&self) -> Vec<Way> {
+    pub(super) fn ways(&self) -> Vec<Way> {
         if self.ended {
             return Vec::new();
         }
@@ -287,7 +67,7 @@ impl Scene {
     }
 
     /// What may happen while a writer is in a sync.
-    fn ways_beside(&self, syncs: usize, layout: Layout) -> Vec<Way> {
+    pub(super) fn ways_beside(&self, syncs: usize, layout: Layout) -> Vec<Way> {
         let Some(db) = &self.db else { return Vec::new() };
         let durable = db.durable_sequence();
         let ready = |writer: &Writer| match (writer.ticket, writer.word()) {
@@ -308,7 +88,7 @@ impl Scene {
     }
 
     /// Makes a choice, and plans what fails from there on.
-    fn pick(&mut self, shared: &Shared, of: usize) -> usize {
+    pub(super) fn pick(&mut self, shared: &Shared, of: usize) -> usize {
         let choice = self.guide.choice(self.chosen.len(), of);
         let begin = shared.fault.ops();
         if let Some(failing) = choice.failing {
@@ -350,7 +130,12 @@ impl Scene {
     }
 
     /// A write: whole, failed or refused.
-    fn write(&mut self, shared: &Shared, writer: usize, word: Word) -> Result<(), String> {
+    pub(super) fn write(
+        &mut self,
+        shared: &Shared,
+        writer: usize,
+        word: Word,
+    ) -> Result<(), String> {
         let db = self.db()?;
         let (number, by) = (self.history.len() + 1, writer as u64 + 1);
         let n = usize::try_from(number - 1).unwrap_or(usize::MAX);
@@ -412,13 +197,18 @@ impl Scene {
     }
 
     /// Whether somebody else's sync has covered a write: then its writer needs none.
-    fn is_durable(&self, ticket: Ticket) -> Result<bool, String> {
+    pub(super) fn is_durable(&self, ticket: Ticket) -> Result<bool, String> {
         let db = self.db()?;
         Ok(db.health() != Health::ReadOnly && db.durable_sequence() >= ticket.sequence)
     }
 
     /// A durable write is acknowledged without a sync of its own.
-    fn follow(&mut self, shared: &Shared, writer: usize, ticket: Ticket) -> Result<(), String> {
+    pub(super) fn follow(
+        &mut self,
+        shared: &Shared,
+        writer: usize,
+        ticket: Ticket,
+    ) -> Result<(), String> {
         self.tally.followed += 1;
         if let Some(word) = self.writers[writer].word() {
             self.tell(writer, word, "is durable by another's sync");
@@ -427,7 +217,7 @@ impl Scene {
     }
 
     /// The end of a durable write.
-    fn complete(
+    pub(super) fn complete(
         &mut self,
         shared: &Shared,
         writer: usize,
@@ -452,7 +242,7 @@ impl Scene {
     }
 
     /// The end of a word that writes nothing.
-    fn end_word(
+    pub(super) fn end_word(
         &mut self,
         shared: &Shared,
         writer: usize,
@@ -470,7 +260,12 @@ impl Scene {
     }
 
     /// Closes the store, or drops it, and opens it. Where that fails the run has ended.
-    fn reopen(&mut self, shared: &Shared, writer: usize, word: Word) -> Result<(), String> {
+    pub(super) fn reopen(
+        &mut self,
+        shared: &Shared,
+        writer: usize,
+        word: Word,
+    ) -> Result<(), String> {
         self.tell(writer, word, "done");
         let db = self.db()?;
         self.db = None;
@@ -500,7 +295,7 @@ impl Scene {
     }
 
     /// What another does while a writer syncs.
-    fn act_beside(&mut self, shared: &Shared, way: Way) -> Result<(), String> {
+    pub(super) fn act_beside(&mut self, shared: &Shared, way: Way) -> Result<(), String> {
         let Way::Write(writer) = way else { return self.step_job(shared, way) };
         match (self.writers[writer].ticket, self.writers[writer].word()) {
             (Some(ticket), _) => self.follow(shared, writer, ticket),
@@ -510,7 +305,7 @@ impl Scene {
     }
 
     /// A job is taken, stepped or given up.
-    fn step_job(&mut self, shared: &Shared, way: Way) -> Result<(), String> {
+    pub(super) fn step_job(&mut self, shared: &Shared, way: Way) -> Result<(), String> {
         let waits = self.writers.iter().any(|writer| writer.ticket.is_some());
         match way {
             Way::Take => {
@@ -545,13 +340,13 @@ impl Scene {
     }
 
     /// At the end, without any crash, the store shows its history.
-    fn look(&self, store: &Store) -> Result<(), String> {
+    pub(super) fn look(&self, store: &Store) -> Result<(), String> {
         let Some(db) = &self.db else { return Ok(()) };
         same("at the end of the program", &store.read(db)?, self.history.last())
     }
 
     /// What the whole run adds to what is counted.
-    fn settle_tally(&mut self, ops: u64) {
+    pub(super) fn settle_tally(&mut self, ops: u64) {
         let struck = self.failing.iter().any(|at| *at < ops);
         let read_only = self.db.as_ref().is_some_and(|db| db.health() == Health::ReadOnly);
         self.tally.schedules = 1;
