@@ -10,6 +10,7 @@
 )]
 
 pub mod component;
+pub mod cores;
 pub mod crash;
 pub mod damage;
 pub mod differential;

@@ -1,26 +1,24 @@
-//! The one source of randomness of the tests: a splitmix64 generator, so that a seed repeats everything.
+//! The one source of randomness of the tests: the dice of the fault disk, so that a seed repeats everything.
 //!
 //! Called by the generators of operations and by the samplers. Promise: the same seed gives the same numbers on
 //! every machine and in every version.
 
+use keelstone::vfs::fault::Dice;
+
 /// A stream of numbers that follows from its seed.
 #[derive(Clone, Debug)]
-pub struct Rng(u64);
+pub struct Rng(Dice);
 
 impl Rng {
     /// The stream of `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Dice::new(seed))
     }
 
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.roll()
     }
 
     /// A number below `end`, which must not be 0.

@@ -1,16 +1,19 @@
-//! `crash [--long | --bugs]`: the crash lab over all programs of up to two words, or of three, in release; or the table of
-//! the bugs on purpose, each with what catches it and how soon.
+//! `crash [--long | --bugs]`: the crash lab over all programs of up to two words, or of three, in release, once with writes torn
+//! in the middle and nothing left out, once with writes torn at every byte and bounds; or the table of the bugs on purpose,
+//! each with what catches it and how soon.
 //!
 //! Called by people; the suite `lab` runs the two words and the bugs in every test. `docs/crash-lab.md` keeps what they print.
 
 use crate::component;
 use crate::shell::{self, Outcome};
 
-/// So many states are tried at one point of a short program, and so many of a long one: there are thirteen times as many
-/// programs of one word more.
+/// More than there are: nothing is left out where writes are torn in the middle only.
+const ALL: &str = "1000000000";
+/// So many states are tried at one point of a short program, and so many of a long one, where writes are torn at every byte:
+/// there are thirteen times as many programs of one word more.
 const STATES: [&str; 2] = ["500", "100"];
 
-/// Explores programs; further arguments go to `keel crash`.
+/// Explores programs; further arguments go to the first `keel crash` of the two.
 pub fn run(args: &[String]) -> Outcome {
     match args.split_first() {
         Some((first, rest)) if first == "--long" => explore(true, rest),
@@ -25,8 +28,9 @@ fn explore(long: bool, rest: &[String]) -> Outcome {
     let keel = shell::pick(&shell::build(product)?, "keel")?;
     let words = if long { "3" } else { "2" };
     let states = STATES[usize::from(long)];
-    let mut command = shell::command(keel, ["crash", "--words", words, "--states", states]);
-    shell::run(command.args(rest))
+    let halves = ["crash", "--words", words, "--half", "--states", ALL];
+    shell::run(shell::command(&keel, halves).args(rest))?;
+    shell::run(&mut shell::command(&keel, ["crash", "--words", words, "--states", states]))
 }
 
 /// Tries every bug and prints the table.

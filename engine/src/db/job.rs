@@ -11,7 +11,7 @@ pub struct Job {
     work: Work,
 }
 
-pub(super) enum Work {
+enum Work {
     Hash(hash::Job),
     Ordered(ordered::Job),
 }
@@ -27,6 +27,14 @@ impl Job {
             Work::Ordered(job) => job.step(),
         }
     }
+
+    /// Gives it back to the store that it belongs to.
+    pub(super) fn give_back(self) {
+        match self.work {
+            Work::Hash(job) => job.give_back(),
+            Work::Ordered(job) => job.give_back(),
+        }
+    }
 }
 
 impl Store {
@@ -36,14 +44,5 @@ impl Store {
             Self::Ordered(store) => Work::Ordered(store.take_job()?),
         };
         Some(Job { work })
-    }
-
-    pub(super) fn give_back(&self, job: Job) {
-        match (self, job.work) {
-            (Self::Hash(store), Work::Hash(job)) => store.give_back(job),
-            (Self::Ordered(store), Work::Ordered(job)) => store.give_back(job),
-            // Why: a job of another store ends with being dropped, and what it wrote goes.
-            _ => {}
-        }
     }
 }

@@ -310,9 +310,9 @@ impl Db {
         self.store.take_job()
     }
 
-    /// Takes a job back; one that is not finished goes on where it stopped.
+    /// Takes a job back; one that is not finished goes on where it stopped. One of another store goes back to that.
     pub fn give_back(&self, job: Job) {
-        self.store.give_back(job);
+        job.give_back();
     }
 
     /// Counts, sizes and durations.

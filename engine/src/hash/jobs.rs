@@ -18,7 +18,7 @@ use super::{Store, hint};
 use crate::codec::KeyHasher;
 use crate::error::{Error, FileName, Result};
 use crate::event::Event;
-use crate::journal::LogFile;
+use crate::journal::{self, Journal, LogFile, Works};
 use crate::lab::Bug;
 use crate::limits::STEP_BYTES;
 use crate::log::FrameReader;
@@ -51,43 +51,43 @@ pub(super) struct Jobs {
 }
 
 /// One piece of background work.
-pub(crate) struct Job {
-    store: Arc<Store>,
-    /// `None` once it is finished or given back.
-    work: Option<Work>,
-}
+pub(crate) type Job = journal::Job<Store>;
 
-enum Work {
+/// What a job does.
+pub(crate) enum Work {
     Seal(Box<Seal>),
     Merge(Box<Merge>),
     Remove,
 }
 
-impl Job {
-    /// Runs at most one MiB of input and output; `false` when nothing is left to do. After an error the job has ended.
-    pub(crate) fn step(&mut self) -> Result<bool> {
-        let Some(work) = &mut self.work else { return Ok(false) };
-        let more = self.store.journal.check_writable().and_then(|()| match work {
-            Work::Seal(seal) => seal.step(&self.store),
-            Work::Merge(merge) => merge.step(&self.store),
-            Work::Remove => self.store.remove_one(),
-        });
-        if !matches!(more, Ok(true)) {
-            self.end();
-        }
-        more
+impl Works for Store {
+    type Work = Work;
+
+    fn journal(&self) -> &Journal {
+        &self.journal
     }
 
-    fn end(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.store.end_work(work);
+    fn step_work(&self, work: &mut Work) -> Result<bool> {
+        match work {
+            Work::Seal(seal) => seal.step(self),
+            Work::Merge(merge) => merge.step(self),
+            Work::Remove => self.remove_one(),
         }
     }
-}
 
-impl Drop for Job {
-    fn drop(&mut self) {
-        self.end();
+    fn park_work(&self, work: Work) {
+        self.jobs.lock().parked.push(work);
+    }
+
+    fn end_work(&self, work: Work) {
+        match work {
+            Work::Seal(_) => self.jobs.lock().sealing = false,
+            Work::Merge(mut merge) => {
+                merge.abandon(self);
+                self.jobs.lock().merging = false;
+            }
+            Work::Remove => self.jobs.lock().removing = false,
+        }
     }
 }
 
@@ -99,36 +99,13 @@ impl Store {
         }
         let mut jobs = self.jobs.lock();
         if let Some(job) = jobs.parked.pop() {
-            return Some(Job { store: Arc::clone(self), work: Some(job) });
+            return Some(Job::new(self, job));
         }
         let work = self.next_seal(&mut jobs).map(Work::Seal);
         // Why: removing is quick and gives space back; behind merges it would wait for ever where writes never pause.
         let work = work.or_else(|| self.next_removal(&mut jobs));
         let work = work.or_else(|| self.next_merge(&mut jobs).map(Work::Merge))?;
-        Some(Job { store: Arc::clone(self), work: Some(work) })
-    }
-
-    /// Takes a job back; one that is not finished goes on where it stopped.
-    pub(crate) fn give_back(&self, mut job: Job) {
-        if let Some(work) = job.work.take() {
-            if self.journal.check_writable().is_ok() {
-                self.jobs.lock().parked.push(work);
-            } else {
-                self.end_work(work);
-            }
-        }
-    }
-
-    /// A job is finished, failed or given up.
-    fn end_work(&self, work: Work) {
-        match work {
-            Work::Seal(_) => self.jobs.lock().sealing = false,
-            Work::Merge(mut merge) => {
-                merge.abandon(self);
-                self.jobs.lock().merging = false;
-            }
-            Work::Remove => self.jobs.lock().removing = false,
-        }
+        Some(Job::new(self, work))
     }
 
     fn next_seal(&self, jobs: &mut Jobs) -> Option<Box<Seal>> {
@@ -191,7 +168,7 @@ impl Store {
         self.journal.sync_if_due()?;
         let Some(mut job) = self.take_job() else { return Ok(false) };
         let stepped = job.step();
-        self.give_back(job);
+        job.give_back();
         if let Err(error) = stepped {
             self.work_failed(error);
             return Err(error);
@@ -287,7 +264,7 @@ impl Store {
         self.rotate_dead_log()?;
         self.finish_seals()?;
         if let Some(work) = self.take_full_merge() {
-            let mut job = Job { store: Arc::clone(self), work: Some(work) };
+            let mut job = Job::new(self, work);
             while job.step()? {}
         }
         while self.work()? {}
@@ -345,7 +322,7 @@ impl Store {
 }
 
 /// Reads a log that takes no more writes, writes its hint, and has the manifest call it sealed.
-pub(super) struct Seal {
+pub(crate) struct Seal {
     file: Arc<LogFile>,
     hasher: KeyHasher,
     state: SealState,

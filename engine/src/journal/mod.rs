@@ -8,6 +8,7 @@
 //! Locks, in the order in which they may be taken: `syncer`, `writer`.
 
 mod beside;
+mod job;
 mod log_file;
 mod open;
 mod recover;
@@ -18,6 +19,7 @@ mod verify;
 mod walk;
 mod write;
 
+pub(crate) use job::{Job, Works};
 pub(crate) use log_file::LogFile;
 pub(crate) use open::{Entrance, Found, enter, lock, look, take_lock};
 pub(crate) use recover::{Disk, Plan, check_orphans, open_files, open_live, read_tails};

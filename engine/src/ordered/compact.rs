@@ -71,7 +71,7 @@ impl Reach {
 }
 
 /// A compaction that is under way.
-pub(super) struct Compaction {
+pub(crate) struct Compaction {
     choice: Choice,
     work: Step,
     started_us: u64,

@@ -19,7 +19,7 @@ use crate::lab::Bug;
 use crate::manifest::{Edit, sync_root};
 
 /// A flush that is under way.
-pub(super) struct Flush {
+pub(crate) struct Flush {
     /// The newest first; the last is the oldest that there is.
     sealed: Vec<Arc<Sealed>>,
     /// The last sequence in them.

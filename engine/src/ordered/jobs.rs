@@ -14,7 +14,7 @@ use super::version::TableFile;
 use super::{Sealed, Store};
 use crate::error::{Error, FileName, Result};
 use crate::event::Event;
-use crate::journal::LogFile;
+use crate::journal::{self, Journal, LogFile, Works};
 
 /// Bytes of writes for which a store without workers does work.
 const PACE_BYTES: u64 = 128 << 10;
@@ -60,50 +60,53 @@ pub(super) struct Jobs {
 }
 
 /// One piece of background work.
-pub(crate) struct Job {
-    store: Arc<Store>,
-    /// `None` once it is finished or given back.
-    work: Option<Work>,
-}
+pub(crate) type Job = journal::Job<Store>;
 
-enum Work {
+/// What a job does.
+pub(crate) enum Work {
     Flush(Box<Flush>),
     Compact(Box<Compaction>),
     Remove,
 }
 
-impl Job {
-    /// Runs at most one MiB of input and output; `false` when nothing is left to do. After an error the job has ended.
-    pub(crate) fn step(&mut self) -> Result<bool> {
-        let Some(work) = &mut self.work else { return Ok(false) };
-        let store = &*self.store;
-        let more = store.journal.check_writable().and_then(|()| match work {
+impl Works for Store {
+    type Work = Work;
+
+    fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn step_work(&self, work: &mut Work) -> Result<bool> {
+        match work {
             Work::Flush(flush) => {
-                let _step = store.flushing.lock();
-                flush.step(store)
+                let _step = self.flushing.lock();
+                flush.step(self)
             }
             Work::Compact(compaction) => {
-                let _step = store.compacting.lock();
-                compaction.step(store)
+                let _step = self.compacting.lock();
+                compaction.step(self)
             }
-            Work::Remove => store.remove_one(),
-        });
-        if !matches!(more, Ok(true)) {
-            self.end();
-        }
-        more
-    }
-
-    fn end(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.store.end_work(work);
+            Work::Remove => self.remove_one(),
         }
     }
-}
 
-impl Drop for Job {
-    fn drop(&mut self) {
-        self.end();
+    fn park_work(&self, work: Work) {
+        self.jobs.lock().parked.push(work);
+    }
+
+    fn end_work(&self, work: Work) {
+        match work {
+            Work::Flush(mut flush) => {
+                flush.abandon(self);
+                self.jobs.lock().flushing = false;
+            }
+            Work::Compact(mut compaction) => {
+                compaction.abandon(self);
+                drop(compaction);
+                self.jobs.lock().compacting = None;
+            }
+            Work::Remove => self.jobs.lock().removing = false,
+        }
     }
 }
 
@@ -121,7 +124,7 @@ impl Store {
         // Why: removing is quick and gives space back; behind compactions it would wait for ever.
         let work = work.or_else(|| self.next_removal(&mut jobs));
         let work = work.or_else(|| self.next_compaction(&mut jobs))?;
-        Some(Job { store: Arc::clone(self), work: Some(work) })
+        Some(Job::new(self, work))
     }
 
     /// A flush of what is sealed, or one that is parked; `None` if somebody has one in hand.
@@ -132,34 +135,7 @@ impl Store {
         let parked = jobs.parked.iter().position(is_flush).map(|at| jobs.parked.remove(at));
         let work =
             parked.or_else(|| self.next_flush(&mut jobs, self.oldest_sealed(&self.view())))?;
-        Some(Job { store: Arc::clone(self), work: Some(work) })
-    }
-
-    /// Takes a job back; one that is not finished goes on where it stopped.
-    pub(crate) fn give_back(&self, mut job: Job) {
-        if let Some(work) = job.work.take() {
-            if self.journal.check_writable().is_ok() {
-                self.jobs.lock().parked.push(work);
-            } else {
-                self.end_work(work);
-            }
-        }
-    }
-
-    /// A job is finished, failed or given up.
-    fn end_work(&self, work: Work) {
-        match work {
-            Work::Flush(mut flush) => {
-                flush.abandon(self);
-                self.jobs.lock().flushing = false;
-            }
-            Work::Compact(mut compaction) => {
-                compaction.abandon(self);
-                drop(compaction);
-                self.jobs.lock().compacting = None;
-            }
-            Work::Remove => self.jobs.lock().removing = false,
-        }
+        Some(Job::new(self, work))
     }
 
     fn next_flush(&self, jobs: &mut Jobs, sealed: Vec<Arc<Sealed>>) -> Option<Work> {
@@ -267,7 +243,7 @@ impl Store {
         }
         let Some(mut job) = self.take_job() else { return Ok(false) };
         let stepped = job.step();
-        self.give_back(job);
+        job.give_back();
         if let Err(error) = stepped {
             self.work_failed(error);
             return Err(error);
@@ -378,7 +354,7 @@ impl Store {
             if let Some(at) = jobs.parked.iter().position(is_compaction) {
                 let work = jobs.parked.remove(at);
                 drop(jobs);
-                let mut job = Job { store: Arc::clone(self), work: Some(work) };
+                let mut job = Job::new(self, work);
                 while job.step()? {}
                 continue;
             }
@@ -386,8 +362,7 @@ impl Store {
                 let Some(choice) = self.full_compaction() else { return Ok(None) };
                 let compaction = Compaction::new(self, choice)?;
                 jobs.compacting = Some(compaction.reach(&self.order));
-                let work = Some(Work::Compact(Box::new(compaction)));
-                return Ok(Some(Job { store: Arc::clone(self), work }));
+                return Ok(Some(Job::new(self, Work::Compact(Box::new(compaction)))));
             }
             drop(jobs);
             // Why: another thread runs a compaction step by step and will end.

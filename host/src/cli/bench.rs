@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use keelstone::vfs::fault::Dice;
 use keelstone::{Batch, Durability};
 
 use super::args::{Bench, Globals};
@@ -163,12 +164,9 @@ impl Workload {
     }
 }
 
-/// A fixed, well-spread function of 64 bits (the finisher of splitmix64).
+/// A fixed, well-spread function of 64 bits.
 fn mixed(n: u64) -> u64 {
-    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    n ^ (n >> 31)
+    Dice::new(n).roll()
 }
 
 fn common_factor(a: u64, b: u64) -> u64 {

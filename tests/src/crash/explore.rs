@@ -14,6 +14,7 @@ use super::driver::Recording;
 use super::fingerprint::fingerprint;
 use super::history::{Crash, Window};
 use super::oracle::{Case, Depth, Oracle};
+use crate::cores::{Failure, on_all_cores};
 use crate::differential::quietly;
 
 /// How much of a run is tried.
@@ -67,30 +68,16 @@ impl Counts {
     }
 }
 
-/// A failure, with the number of its point: the lowest one is reported.
-type Failure = (usize, String);
 /// What makes two states one: the bytes, what is allowed, the time, and how far the oracle goes.
 type Key = (u128, Window, u64, Depth);
 
 /// Tries every crash that the budget has.
 pub fn explore(recording: &Recording, budget: &Budget) -> Result<Counts, String> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let seen = Mutex::new(HashSet::new());
-    let work = |me: usize| Worker::new(recording, budget, &seen).run(me, threads);
-    let work = &work;
-    let results: Vec<Result<Counts, Failure>> = std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|me| scope.spawn(move || work(me))).collect();
-        handles.into_iter().map(|handle| handle.join().expect("panics are caught")).collect()
-    });
+    let parts = on_all_cores(|me, of| Worker::new(recording, budget, &seen).run(me, of))?;
     let mut counts = Counts::default();
-    let mut failures = Vec::new();
-    for result in results {
-        match result {
-            Ok(part) => counts.add(&part),
-            Err(failure) => failures.push(failure),
-        }
-    }
-    failures.into_iter().min().map_or(Ok(counts), |(_, text)| Err(text))
+    parts.iter().for_each(|part| counts.add(part));
+    Ok(counts)
 }
 
 /// One thread's part: every n-th point.

@@ -10,6 +10,7 @@ use keelstone::{Error, Health};
 use super::driver::Driver;
 use super::history::{Crash, History};
 use super::oracle::{Case, Depth, Oracle};
+use crate::cores::on_all_cores;
 use crate::differential::quietly;
 use crate::op as store;
 use crate::shape::Shape;
@@ -47,43 +48,32 @@ fn for_all<J>(job: J) -> Result<FaultCounts, String>
 where
     J: Fn(u64) -> Result<Option<FaultCounts>, String> + Sync,
 {
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(8)) as u64;
-    let work = |me: u64| -> Result<FaultCounts, (u64, String)> {
+    let parts = on_all_cores(|me, of| {
         let mut counts = FaultCounts::default();
         let mut at = me;
-        while let Some(part) = quietly(|| job(at)).map_err(|error| (at, error))? {
+        while let Some(part) = quietly(|| job(at as u64)).map_err(|error| (at, error))? {
             counts.add(&part);
-            at += threads;
+            at += of;
         }
         Ok(counts)
-    };
-    let work = &work;
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|me| scope.spawn(move || work(me))).collect();
-        handles.into_iter().map(|handle| handle.join().expect("panics are caught")).collect()
-    });
+    })?;
     let mut counts = FaultCounts::default();
-    let mut failures = Vec::new();
-    for result in results {
-        match result {
-            Ok(part) => counts.add(&part),
-            Err(failure) => failures.push(failure),
-        }
-    }
-    failures.into_iter().min().map_or(Ok(counts), |(_, text)| Err(text))
+    parts.iter().for_each(|part| counts.add(part));
+    Ok(counts)
 }
 
 /// What of an operation may be done although it fails.
 const fn effects(op: Op) -> &'static [Effect] {
     match op {
-        Op::Open | Op::List | Op::Lock | Op::Read | Op::Len => &[Effect::None],
+        Op::Open | Op::List | Op::Read | Op::Len => &[Effect::None],
         Op::Write => &[Effect::None, Effect::Partial(1), Effect::Partial(40), Effect::Full],
         _ => &[Effect::None, Effect::Full],
     }
 }
 
 /// Every way in which this operation fails, once and from then on. Left out is what comes to the same run: a part of what is
-/// no write, an effect of what only reads, and, once, a lack of space where none is taken.
+/// no write, an effect of what only reads, and, once, a lack of space where none is taken. From such an operation on others
+/// fail without effect; those with an effect begin at the first that has one.
 fn faults(at: u64, op: Op) -> impl Iterator<Item = Fault> {
     let reads = effects(op).len() == 1;
     let all = effects(op).iter().flat_map(|effect| [Kind::Io, Kind::NoSpace].map(|k| (*effect, k)));

@@ -1,6 +1,7 @@
 //! Every byte is cut off and every bit is turned, in every file of a small closed store.
 
 use keelstone::lab::Bug;
+use keelstone_tests::cores::on_all_cores;
 use keelstone_tests::damage::{Damage, Sample, Verdict};
 use keelstone_tests::differential::quietly;
 
@@ -30,10 +31,9 @@ fn judge(sample: &Sample, file: &str, damage: &Damage) -> Result<Verdict, String
 
 /// Tries all of it on all cores; fails with the first of the list that fails.
 fn all(sample: &Sample, list: &[(String, Damage)]) -> Outcome {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let work = |me: usize| -> Result<Outcome, (usize, String)> {
+    let parts = on_all_cores(|me, of| {
         let mut outcome = Outcome::default();
-        for (n, (file, damage)) in list.iter().enumerate().filter(|(n, _)| n % threads == me) {
+        for (n, (file, damage)) in list.iter().enumerate().filter(|(n, _)| n % of == me) {
             outcome.tried += 1;
             match judge(sample, file, damage).map_err(|error| (n, error))? {
                 Verdict::Harmless => outcome.harmless += 1,
@@ -42,27 +42,13 @@ fn all(sample: &Sample, list: &[(String, Damage)]) -> Outcome {
             }
         }
         Ok(outcome)
-    };
-    let work = &work;
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|me| scope.spawn(move || work(me))).collect();
-        handles.into_iter().map(|handle| handle.join().expect("panics are caught")).collect()
     });
     let mut outcome = Outcome::default();
-    let mut failures = Vec::new();
-    for result in results {
-        match result {
-            Ok(part) => {
-                outcome.tried += part.tried;
-                outcome.harmless += part.harmless;
-                outcome.refused += part.refused;
-                outcome.partly += part.partly;
-            }
-            Err(failure) => failures.push(failure),
-        }
-    }
-    if let Some((_, text)) = failures.into_iter().min() {
-        panic!("{text}");
+    for part in parts.unwrap_or_else(|error| panic!("{error}")) {
+        outcome.tried += part.tried;
+        outcome.harmless += part.harmless;
+        outcome.refused += part.refused;
+        outcome.partly += part.partly;
     }
     outcome
 }

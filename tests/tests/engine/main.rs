@@ -12,11 +12,11 @@
 
 mod bounds;
 mod bulk;
-mod compact;
 mod differential;
 mod events;
 mod fixtures;
 mod golden;
+mod jobs;
 mod levels;
 mod merges;
 mod order;

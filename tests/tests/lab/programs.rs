@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use keelstone::Layout;
-use keelstone::vfs::crash::{Certificate, Model};
+use keelstone::vfs::crash::{Certificate, Model, Unit};
 use keelstone_host::crash::run;
 
 use crate::{only, settings};
@@ -33,11 +33,20 @@ fn programs_of_one_operation() {
     assert!(all.power_cuts > 10_000 && all.kills > 1000 && all.second > 10_000, "{all}");
 }
 
-// At points with so many states that it matters, one write is torn at once.
+// Nothing is left out: writes are there, missing or torn in the middle, with every way of the names and lengths, zeros, garbage
+// and stale bytes, kills, and every crash of every recovery.
 #[test]
 fn programs_of_two_operations() {
-    let all = explore(2, Model { point_states_max: 500, ..Model::HALF });
-    assert!(all.power_cuts > 50_000 && all.kills > 5000 && all.second > 100_000, "{all}");
+    let all = explore(2, Model { unit: Unit::Half, point_states_max: u64::MAX, ..Model::HALF });
+    assert!(all.is_exhaustive(), "{all}");
+    assert!(all.power_cuts > 200_000 && all.kills > 20_000 && all.second > 500_000, "{all}");
+}
+
+// One crash, and at points with so many states that it matters, one write is torn at once.
+#[test]
+fn programs_of_two_operations_torn_at_every_byte() {
+    let all = explore(2, Model { point_states_max: 500, depth: 1, ..Model::HALF });
+    assert!(all.power_cuts > 100_000 && all.kills > 20_000, "{all}");
 }
 
 #[test]

@@ -35,7 +35,9 @@ pub struct Model {
     pub kills: bool,
     /// About so many states are tried at one point. Where there are more, only so many writes are torn at once that it
     /// holds, the others being there or missing; or, if there are too many writes even for that, of each file the first
-    /// so many are there, and one write in all deviates, or none where that were many times more states.
+    /// so many are there, and one write in all deviates, or none where that were many times more states. What is counted are
+    /// the ways of the writes; lengths of files and what stands in place of missing bytes multiply them, so that with
+    /// writes open in several files a point can have many more.
     pub point_states_max: u64,
     /// Whether the points behind the first violation are tried too.
     pub go_on: bool,

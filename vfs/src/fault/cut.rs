@@ -129,7 +129,7 @@ impl State {
                 self.names.add_needed(&mut chosen);
                 self.cut_to(&chosen, |_, inode| inode.medium().clone())
             }
-            PowerCut::Seeded(seed) => self.roll(&mut Dice(*seed), true),
+            PowerCut::Seeded(seed) => self.roll(&mut Dice::new(*seed), true),
         }
     }
 
@@ -175,7 +175,7 @@ impl State {
         }
         let seed = dice.roll();
         self.cut_to(&chosen, |ino, inode| {
-            inode.rolled(&mut Dice(seed ^ (ino + 1).wrapping_mul(0x9e37_79b9)), odds, garbage)
+            inode.rolled(&mut Dice::new(seed ^ (ino + 1).wrapping_mul(0x9e37_79b9)), odds, garbage)
         })
     }
 }

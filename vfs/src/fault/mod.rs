@@ -46,6 +46,7 @@ mod tests;
 mod trace;
 
 pub use cut::{PowerCut, Rest};
+pub use dice::Dice;
 pub use happened::Happened;
 pub(crate) use left::{Left, LeftFile, Part};
 pub use plan::{Effect, Fault, SyncFault};

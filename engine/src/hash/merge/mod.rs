@@ -24,7 +24,7 @@ use crate::manifest::{LiveFile, Status};
 use crate::record::{FILE_HEADER_BYTES, FileKind, FrameBuilder};
 
 /// A merge that is under way.
-pub(in crate::hash) struct Merge {
+pub(crate) struct Merge {
     inputs: Vec<Arc<DataFile>>,
     /// The age of the newest input: the outputs take it.
     age: u64,

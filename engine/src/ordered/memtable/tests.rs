@@ -9,6 +9,8 @@ use core::cmp::Ordering as Order;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
+use keelstone_vfs::fault::Dice;
+
 use super::filter::Filter;
 use super::{Memtable, MemtableCursor, MemtableWriter, node};
 use crate::codec::KeyHasher;
@@ -36,18 +38,19 @@ impl Comparator for Reversed {
     }
 }
 
-struct Random(u64);
+struct Random(Dice);
 
 impl Random {
+    fn new(seed: u64) -> Self {
+        Self(Dice::new(seed))
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
+        self.0.roll()
     }
 
     fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        self.0.below(end)
     }
 
     /// A key of few bytes that differ little, often behind a beginning longer than a prefix.
@@ -165,7 +168,7 @@ fn agrees_with_a_model(seed: u64, reversed: bool) {
     let custom = || KeyOrder::Custom(Arc::new(Reversed::default()));
     let order = if reversed { custom() } else { KeyOrder::Bytewise };
     let (table, mut writer) = Memtable::new(order, 0, seed).unwrap();
-    let (mut model, mut random) = (Model { reversed, items: Items::new() }, Random(seed));
+    let (mut model, mut random) = (Model { reversed, items: Items::new() }, Random::new(seed));
     model.check(&table, &mut random);
     for seq in 1..=400 {
         let key = random.key();
@@ -220,7 +223,7 @@ fn every_short_key_has_its_place() {
             }
         }
     }
-    model.check(&table, &mut Random(1));
+    model.check(&table, &mut Random::new(1));
 }
 
 #[test]
@@ -235,7 +238,7 @@ fn the_longest_keys_and_large_values_are_kept() {
         writer.insert(&put(&key, &value, seq), hash(&key)).unwrap();
         model.items.insert(model.place(&key, seq), (EntryKind::Put, 0, value));
     }
-    model.check(&table, &mut Random(2));
+    model.check(&table, &mut Random::new(2));
 }
 
 #[test]
@@ -262,7 +265,7 @@ fn little_memory_is_lost_at_the_ends_of_chunks() {
         let (table, mut writer) = new(KeyOrder::Bytewise, 64 * MIB);
         let empty = table.bytes();
         assert!(empty < MIB + 2 * 65_536, "the filter, and nothing large yet bytes={empty}");
-        let (mut random, mut sum, value) = (Random(3), 0, vec![0; value_max]);
+        let (mut random, mut sum, value) = (Random::new(3), 0, vec![0; value_max]);
         for seq in 1..=count {
             let (key, len) = (random.next().to_le_bytes(), random.below(value_max));
             writer.insert(&put(&key, &value[..len], seq), hash(&key)).unwrap();
@@ -279,7 +282,7 @@ fn little_memory_is_lost_at_the_ends_of_chunks() {
 #[test]
 fn a_reserved_batch_takes_no_more_memory_in_any_order() {
     let (table, mut writer) = new(KeyOrder::Bytewise, 0);
-    let (mut random, mut seq, value) = (Random(4), 0, vec![7; 300_000]);
+    let (mut random, mut seq, value) = (Random::new(4), 0, vec![7; 300_000]);
     for round in 0..300 {
         let value_max = [1, 100, 5_000, value.len()][random.below(4)];
         let mut lens: Vec<usize> =
@@ -363,7 +366,7 @@ fn a_search_is_short_whatever_the_seed() {
         let comparator = Arc::new(Reversed::default());
         let order = KeyOrder::Custom(Arc::<Reversed>::clone(&comparator));
         let (table, mut writer) = Memtable::new(order, 0, seed).unwrap();
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         for seq in 1..=10_000 {
             let key = random.next().to_le_bytes();
             writer.insert(&put(&key, b"", seq), hash(&key)).unwrap();
@@ -445,7 +448,7 @@ fn readers_find_in_order_whatever_was_inserted_before_they_began() {
         for reader in 0..2 {
             let (table, done) = (&table, &done);
             scope.spawn(move || {
-                let (mut random, mut seen) = (Random(reader), 0);
+                let (mut random, mut seen) = (Random::new(reader), 0);
                 while seen < CONCURRENT {
                     seen = done.load(Ordering::Acquire);
                     look(table, seen, &mut random);

@@ -9,9 +9,10 @@ use std::fmt;
 
 use keelstone::vfs::Op;
 use keelstone::vfs::crash::{Certificate, Explanation, explain, explore_points, is_kept};
+use keelstone::vfs::fault::Dice;
 use keelstone::{Layout, vfs};
 
-use super::guide::{Dice, Guide, with_failing};
+use super::guide::{Guide, with_failing};
 use super::ran::{Chosen, Ran};
 use super::stage::run as run_stage;
 use super::tally::Tally;

@@ -2,31 +2,9 @@
 //!
 //! Called by the stage for each choice. Promise: the same schedule or seed makes the same choices.
 
+use keelstone::vfs::fault::Dice;
+
 use super::text::{Choice, Failing, Schedule};
-
-/// A stream of numbers that follows from its seed (splitmix64).
-#[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    const fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`; 0 if there is none.
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        let number = self.bits().checked_rem(end as u64).unwrap_or(0);
-        usize::try_from(number).unwrap_or(0)
-    }
-}
 
 /// Who makes the choices.
 #[derive(Clone, Debug)]

@@ -93,7 +93,7 @@ fn what_is_not_new_is_known() {
     let (mut changed, mut new) = (0, 0);
     for seed in 0..150 {
         let disk = FaultDisk::recording();
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         for n in 0..14 {
             super::random_step(&disk, &mut dice);
             if n % 5 == 0 {

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 /// Disks after a few operations by dice, with all that a crash can leave there.
 fn random_disks(steps: usize) -> impl Iterator<Item = (u64, FaultDisk, EndStates)> {
     let disks = (0..400).map(move |seed| {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let disk = disk_with(["", "a=pq", "d/ d/a=p", "a=pqr b=s"][dice.below(4)]);
         (0..steps).for_each(|_| drop(random_step(&disk, &mut dice)));
         (seed, disk)
@@ -40,7 +40,7 @@ fn seeded_cuts_without_garbage_are_possible_states() {
     for (seed, disk, states) in random_disks(7) {
         let state = disk.live().state.clone();
         for roll in 0..50 {
-            let left = state.roll(&mut Dice(roll), false);
+            let left = state.roll(&mut Dice::new(roll), false);
             let image = FaultDisk::from_state(left, disk.capabilities()).cached();
             assert!(states.power_cut.contains(&image), "seed {seed} {roll}: {}", text(&image));
         }
@@ -200,7 +200,7 @@ fn a_disk_left_by_a_crash_works() {
     for (seed, disk, _) in random_disks(6) {
         for (what, left) in disk.power_cuts().chain([("kill".to_string(), disk.kill())]) {
             let memory = crate::MemoryDisk::from_image(&left.cached());
-            let (mut one, mut two) = (Dice(seed), Dice(seed));
+            let (mut one, mut two) = (Dice::new(seed), Dice::new(seed));
             for _ in 0..10 {
                 let did = random_step(&left, &mut one);
                 assert_eq!(did, random_step(&memory, &mut two), "seed {seed}: {what}");

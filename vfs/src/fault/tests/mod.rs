@@ -96,7 +96,7 @@ fn random_bytes(file: &dyn File, what: usize, dice: &mut Dice) -> crate::Result<
 fn all_backends_agree() {
     for seed in 0..300 {
         let (fault, memory) = (FaultDisk::new(), crate::MemoryDisk::new());
-        let (mut one, mut two) = (Dice(seed), Dice(seed));
+        let (mut one, mut two) = (Dice::new(seed), Dice::new(seed));
         for step in 0..60 {
             let did = random_step(&fault, &mut one);
             assert_eq!(did, random_step(&memory, &mut two), "seed {seed} step {step}");
@@ -112,7 +112,7 @@ fn the_native_disk_agrees() {
     for seed in 0..20 {
         let dir = crate::native::tests::TempDir::new();
         let (native, memory) = (dir.disk(), crate::MemoryDisk::new());
-        let (mut one, mut two) = (Dice(seed), Dice(seed));
+        let (mut one, mut two) = (Dice::new(seed), Dice::new(seed));
         for step in 0..100 {
             let did = random_step(&native, &mut one);
             assert_eq!(did, random_step(&memory, &mut two), "seed {seed} step {step}");

@@ -85,7 +85,7 @@ fn all_of(disk: &FaultDisk) -> String {
 fn every_point_is_the_disk_as_it_was() {
     for seed in 0..60 {
         let disk = FaultDisk::recording();
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let mut was = vec![all_of(&disk)];
         while was.len() < 15 {
             random_step(&disk, &mut dice);

@@ -198,7 +198,7 @@ fn a_cursor_that_enters_a_smaller_block_stands_on_none_of_it() {
 
 #[test]
 fn a_block_that_no_builder_makes_is_noticed() {
-    let mut items = sample(&mut Dice(3), &KeyOrder::Bytewise, 40);
+    let mut items = sample(&mut Dice::new(3), &KeyOrder::Bytewise, 40);
     items.retain(|item| item.key.len() < 99);
     for interval in [1, 2, 16] {
         let mut builder = BlockBuilder::new(interval);
@@ -317,7 +317,7 @@ fn read_block(block: &Block, len: usize, keys: &[&[u8]]) {
 #[test]
 fn made_up_blocks_never_panic() {
     let mut builder = BlockBuilder::new(3);
-    let items = sample(&mut Dice(1), &KeyOrder::Bytewise, 12);
+    let items = sample(&mut Dice::new(1), &KeyOrder::Bytewise, 12);
     let items: Vec<_> = items.iter().filter(|i| i.key.len() < 99 && i.value.len() < 99).collect();
     for item in &items {
         builder.add(&item.item()).unwrap();
@@ -334,10 +334,10 @@ fn made_up_blocks_never_panic() {
         }
         read_all_ways(&payload[..at], &keys);
     }
-    let dice = &mut Dice(2);
+    let dice = &mut Dice::new(2);
     for _ in 0..20_000 {
         let (len, letters) = (dice.below(60), [3, 256][dice.below(2)]);
-        let mut bytes = dice.bytes(len, letters);
+        let mut bytes = random_bytes(dice, len, letters);
         bytes.extend_from_slice(&[0, 0, 0, 0, 1, 0, 0, 0]);
         read_all_ways(&bytes, &keys);
     }

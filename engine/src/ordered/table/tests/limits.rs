@@ -225,7 +225,7 @@ fn many_threads_share_tables_and_blocks_within_the_limits() {
             let (metas, items, tables, blocks) = (&metas, &items, &tables, &blocks);
             let (disk, order) = (&disk, &order);
             scope.spawn(move || {
-                let dice = &mut Dice(seed);
+                let dice = &mut Dice::new(seed);
                 for _ in 0..3000 {
                     let (meta, item) = (&metas[dice.below(20)], &items[dice.below(200)]);
                     let open = || open_on(disk, (meta.number, meta.len), order);

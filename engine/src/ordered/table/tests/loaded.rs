@@ -7,7 +7,7 @@ use crate::error::{Damage, FileName};
 
 /// Items of one version each, all of them with the same sequence.
 fn items(seed: u64, order: &KeyOrder, count: usize, seq: u64) -> Vec<Owned> {
-    let mut items = sample(&mut Dice(seed), order, count);
+    let mut items = sample(&mut Dice::new(seed), order, count);
     items.retain(|item| item.kind != EntryKind::Tombstone);
     items.dedup_by(|a, b| a.key == b.key);
     items.iter_mut().for_each(|item| item.seq = seq);

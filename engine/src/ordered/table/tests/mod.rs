@@ -15,6 +15,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use keelstone_vfs::fault::Dice;
 use keelstone_vfs::{MemoryDisk, Vfs};
 
 use super::*;
@@ -28,26 +29,9 @@ use crate::record::EntryKind;
 const SEED: u128 = 0x0123_4567 << 70 | 0x89ab;
 const NUMBER: u64 = 7;
 
-/// SplitMix64: a seed explains a failure.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    /// A number below `end`.
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    fn bytes(&mut self, len: usize, letters: usize) -> Vec<u8> {
-        (0..len).map(|_| u8::try_from(self.below(letters)).unwrap()).collect()
-    }
+/// Bytes of so many letters.
+fn random_bytes(dice: &mut Dice, len: usize, letters: usize) -> Vec<u8> {
+    (0..len).map(|_| u8::try_from(dice.below(letters)).unwrap()).collect()
 }
 
 /// Shorter keys first: separators for the order byte by byte would be wrong here.
@@ -100,7 +84,7 @@ fn sample(dice: &mut Dice, order: &KeyOrder, count: usize) -> Vec<Owned> {
     let mut items = Vec::new();
     while items.len() < count {
         let (len, letters) = (1 + dice.below(12), if dice.below(3) == 0 { 256 } else { 3 });
-        let mut key = dice.bytes(len, letters);
+        let mut key = random_bytes(dice, len, letters);
         if dice.below(count) == 0 {
             key.resize(1000 + dice.below(64_536), 7);
         }
@@ -110,9 +94,10 @@ fn sample(dice: &mut Dice, order: &KeyOrder, count: usize) -> Vec<Owned> {
             let kind = kinds[dice.below(4)];
             let len = [0, 1, 8, 30, 200, 9000][[0, 1, 2, 3, 3, 3, 4, 4, 5][dice.below(9)]];
             let letters = 1 + dice.below(4);
-            let value = dice.bytes(if kind == EntryKind::Tombstone { 0 } else { len }, letters);
-            let expires_ms = if kind == EntryKind::PutUntil { dice.next() } else { 0 };
-            let seq = dice.next() >> (1 + dice.below(63));
+            let value =
+                random_bytes(dice, if kind == EntryKind::Tombstone { 0 } else { len }, letters);
+            let expires_ms = if kind == EntryKind::PutUntil { dice.roll() } else { 0 };
+            let seq = dice.roll() >> (1 + dice.below(63));
             items.push(Owned { key: key.clone(), seq, kind, value, expires_ms });
         }
     }

@@ -93,7 +93,7 @@ fn check_steps(cursor: &mut TableCursor, items: &[Owned], dice: &mut Dice) {
 fn what_was_written_is_found_in_both_directions_and_from_everywhere() {
     for (seed, options) in all_options().into_iter().enumerate() {
         for order in orders() {
-            let dice = &mut Dice(seed as u64);
+            let dice = &mut Dice::new(seed as u64);
             let count = [1, 40, 700][seed % 3];
             let items = sample(dice, &order, count);
             let built = build(&order, options, &items, &[]);

@@ -142,7 +142,7 @@ fn output_is_written_in_large_pieces_and_bytes_says_how_much() {
 
 #[test]
 fn a_failure_of_the_disk_at_every_operation_is_returned_and_the_file_can_be_removed() {
-    let items = sample(&mut Dice(5), &KeyOrder::Bytewise, 3000);
+    let items = sample(&mut Dice::new(5), &KeyOrder::Bytewise, 3000);
     let mut failures = 0;
     for at in 0.. {
         let disk = FaultDisk::new();
@@ -172,7 +172,7 @@ fn a_failure_of_the_disk_at_every_operation_is_returned_and_the_file_can_be_remo
 
 #[test]
 fn a_read_that_fails_is_returned_and_the_next_one_works() {
-    let items = sample(&mut Dice(6), &KeyOrder::Bytewise, 100);
+    let items = sample(&mut Dice::new(6), &KeyOrder::Bytewise, 100);
     let disk = FaultDisk::new();
     let order = KeyOrder::Bytewise;
     let options = TableOptions { block_bytes: 100, ..TableOptions::default() };
