@@ -3,7 +3,7 @@
 //! Called by the front door (`db`); calls `journal`, `log`, `manifest` and the disk. The hall: what a store is made of, and
 //! how it ends. Reading, writing, snapshots, jobs and recovery have files of their own.
 //!
-//! Locks, in the order in which they may be taken: `jobs`, those of the journal, `hand`, `snapshots`, one shard (or
+//! Locks, in the order in which they may be taken: `removing`, `jobs`, those of the journal, `hand`, `snapshots`, one shard (or
 //! several, in ascending order, by `Index::apply` only), `files`, `expiries`. No lock of a shard is held across a disk
 //! operation.
 

@@ -6,8 +6,9 @@
 //! A write goes to the log and to the memtable. A full memtable is sealed with its log and flushed to a table of level 0;
 //! compactions move tables down, level by level. Readers take one view of all of it and are in nobody's way.
 //!
-//! Locks, in the order in which they may be taken: that of `loading`, `jobs`, those of the journal, `hand`, `snapshots`, `view`. None of the
-//! last three is held across a disk operation.
+//! Locks, in the order in which they may be taken: that of `loading`; `flushing`, `compacting` or `removing`,
+//! of which nobody holds two; `jobs`, those of the journal, `hand`, `snapshots`, `view`. None of the last three is held across
+//! a disk operation.
 
 mod backup;
 mod build;
