@@ -15,6 +15,7 @@ use tempfile::NamedTempFile;
 use super::args::{Crash, Globals, LayoutName};
 use super::exit::{Failure, Outcome};
 use super::output::Output;
+use super::progress::Progress;
 use crate::crash::counts::{layout_name, repeat_command};
 use crate::crash::schedule::{self, Broken, Repeat, Schedules};
 use crate::crash::{Counts, Program, Settings, Writers, lab, report, run, write_images};
@@ -38,7 +39,10 @@ pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Ou
     let page = args.report.as_deref().map(NewPage::new).transpose()?;
     let settings = if page.is_some() { report::settings(settings) } else { settings };
     let begun = Instant::now();
-    let explored = run(&settings).map_err(broken)?;
+    let progress = Progress::count("programs", out.is_quiet());
+    let told = |done, all| progress.set(done, all);
+    let explored = run(&settings, told).map_err(broken)?;
+    drop(progress);
     let counts = Counts::of(&settings, &explored, begun.elapsed());
     print(&counts, out)?;
     if let Some(page) = page {
@@ -127,7 +131,9 @@ fn schedules(settings: &Settings, count: u64, args: &Crash, out: &mut Output<'_>
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let wanted = Schedules { count, seed: args.seed, faults: args.faults };
     let begun = Instant::now();
+    let progress = Progress::spinner("trying schedules", out.is_quiet());
     let tried = schedule::run(settings, &writers(args)?, &wanted).map_err(broken)?;
+    drop(progress);
     print(&Counts::of_schedules(settings, &tried, begun.elapsed()), out)?;
     tried.broken.map_or(Ok(()), |found| tell_schedule(&found, settings, args, out))
 }

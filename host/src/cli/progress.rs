@@ -1,6 +1,6 @@
 //! Progress of long commands on standard error: only on a terminal, never with `--quiet`.
 //!
-//! Called by import and compact; calls indicatif.
+//! Called by import, compact and crash; calls indicatif.
 
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
@@ -22,6 +22,15 @@ impl Progress {
         Self::new(bytes, template, quiet)
     }
 
+    /// Progress through a number of things that is told by and by.
+    pub(super) fn count(what: &'static str, quiet: bool) -> Self {
+        let progress = Self::new(Some(0), "{bar:40} {pos} of {len} {msg}, {elapsed}", quiet);
+        if let Some(bar) = &progress.bar {
+            bar.set_message(what);
+        }
+        progress
+    }
+
     /// A sign of life for work of unknown length.
     pub(super) fn spinner(what: &'static str, quiet: bool) -> Self {
         let progress = Self::new(None, "{spinner} {msg} {elapsed}", quiet);
@@ -32,11 +41,11 @@ impl Progress {
         progress
     }
 
-    fn new(bytes: Option<u64>, template: &str, quiet: bool) -> Self {
+    fn new(all: Option<u64>, template: &str, quiet: bool) -> Self {
         if quiet || !stderr().is_terminal() {
             return Self { bar: None };
         }
-        let bar = bytes.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+        let bar = all.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -47,6 +56,14 @@ impl Progress {
     pub(super) fn advance(&self, bytes: u64) {
         if let Some(bar) = &self.bar {
             bar.inc(bytes);
+        }
+    }
+
+    /// So many of all are done.
+    pub(super) fn set(&self, done: usize, all: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
         }
     }
 }

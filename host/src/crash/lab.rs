@@ -84,15 +84,21 @@ pub fn programs(settings: &Settings) -> Vec<(Layout, Program)> {
     settings.layouts.iter().flat_map(of).collect()
 }
 
-/// Explores every program; after the first violation those behind it are left out.
+/// Explores every program; after the first violation those behind it are left out. After each, whatever the order, `told` hears
+/// how many are done, and of how many.
 ///
 /// # Errors
 /// If a program fails without any crash.
-pub fn run(settings: &Settings) -> Result<Vec<Explored>, String> {
+pub fn run(
+    settings: &Settings,
+    told: impl Fn(usize, usize) + Sync,
+) -> Result<Vec<Explored>, String> {
     let programs = programs(settings);
+    let done = AtomicUsize::new(0);
     in_order(programs.len(), |n| {
         let (layout, program) = &programs[n];
         let explored = one(settings, *layout, program, n < settings.recordings_max)?;
+        told(done.fetch_add(1, Ordering::Relaxed) + 1, programs.len());
         let stop = explored.explanation.is_some();
         Ok((explored, stop))
     })

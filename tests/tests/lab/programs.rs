@@ -10,7 +10,8 @@ use crate::{only, settings};
 
 fn explore(words: usize, model: Model) -> Certificate {
     let begun = Instant::now();
-    let explored = run(&settings(words, model)).unwrap_or_else(|error| panic!("{error}"));
+    let explored =
+        run(&settings(words, model), |_, _| {}).unwrap_or_else(|error| panic!("{error}"));
     let broken =
         explored.iter().find_map(|e| Some((&e.program, e.layout, e.explanation.as_ref()?)));
     if let Some((program, layout, explanation)) = broken {
@@ -64,7 +65,8 @@ fn memtables_that_are_flushed_together() {
         (3, "put:a,put:b,delete:a,durable:b,work,work,put:a"),
     ] {
         let adjust = move |options: &mut keelstone::Options| options.flush_memtables = together;
-        let explored = run(&only(Layout::Ordered, program, model.clone(), adjust)).unwrap();
+        let only = only(Layout::Ordered, program, model.clone(), adjust);
+        let explored = run(&only, |_, _| {}).unwrap();
         let [explored] = &explored[..] else { panic!("one program") };
         if let Some(explanation) = &explored.explanation {
             panic!("{program}: {explanation}");

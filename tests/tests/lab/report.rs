@@ -24,7 +24,7 @@ struct Drawn {
 impl Drawn {
     fn new(settings: Settings) -> Self {
         let settings = report::settings(settings);
-        let explored = run(&settings).unwrap();
+        let explored = run(&settings, |_, _| {}).unwrap();
         let counts = Counts::of(&settings, &explored, Duration::from_millis(1));
         Self { settings, explored, counts }
     }
