@@ -260,9 +260,14 @@ impl Wreck {
     /// Takes a change into the number that stands for all of them.
     fn note(&mut self, what: &str, more: &[u8], at: u64) {
         let mut hash = self.changes ^ at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        for byte in what.bytes().chain(more.iter().copied()) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(9);
-        }
+        let mut take = |word: u64| {
+            hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        };
+        let whats = what.bytes().map(u64::from);
+        whats.chain([bytes::count(more)]).for_each(&mut take);
+        let (words, rest) = more.as_chunks();
+        words.iter().map(|word| u64::from_le_bytes(*word)).for_each(&mut take);
+        rest.iter().copied().map(u64::from).for_each(&mut take);
         self.changes = hash;
     }
 
