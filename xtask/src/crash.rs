@@ -1,6 +1,6 @@
 //! `crash [--long | --bugs]`: the crash lab over all programs of up to two words, or of three, in release, once with writes torn
 //! in the middle and nothing left out, once with writes torn at every byte and bounds; or the table of the bugs on purpose,
-//! each with what catches it and how soon.
+//! each with what catches it and how soon, and what other projects' crash models see of it.
 //!
 //! Called by people; the suite `lab` runs the two words and the bugs in every test. `docs/crash-lab.md` keeps what they print.
 
@@ -33,8 +33,9 @@ fn explore(long: bool, rest: &[String]) -> Outcome {
     shell::run(&mut shell::command(&keel, ["crash", "--words", words, "--states", states]))
 }
 
-/// Tries every bug and prints the table.
+/// Tries every bug and prints the table, and that of the crash models of other projects.
 fn bugs() -> Outcome {
     let test = ["test", "--package", "keelstone-tests", "--test", "lab", "--"];
-    shell::run(shell::cargo(test).args(["--nocapture", "every_mistake_is_caught"]))
+    let tables = ["--nocapture", "--test-threads=1", "every_mistake_is_caught", "sees_every_mistake"];
+    shell::run(shell::cargo(test).args(tables))
 }

@@ -132,9 +132,10 @@ fn schedules(settings: &Settings, count: u64, args: &Crash, out: &mut Output<'_>
     let wanted = Schedules { count, seed: args.seed, faults: args.faults };
     let begun = Instant::now();
     let progress = Progress::spinner("trying schedules", out.is_quiet());
-    let tried = schedule::run(settings, &writers(args)?, &wanted).map_err(broken)?;
+    let writers = writers(args)?;
+    let tried = schedule::run(settings, &writers, &wanted).map_err(broken)?;
     drop(progress);
-    print(&Counts::of_schedules(settings, &tried, begun.elapsed()), out)?;
+    print(&Counts::of_schedules(settings, &writers, &tried, begun.elapsed()), out)?;
     tried.broken.map_or(Ok(()), |found| tell_schedule(&found, settings, args, out))
 }
 

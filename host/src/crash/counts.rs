@@ -10,7 +10,9 @@ use keelstone::vfs::crash::{Certificate, Model, Unit};
 use serde_json::{Map, Value};
 
 use super::lab::{Explored, Settings};
+use super::program::{Word, Writers};
 use super::schedule::Scheduled;
+use super::store::sizes;
 
 /// The word of `--layout`: the settings name these two only.
 #[must_use]
@@ -44,6 +46,24 @@ fn flags(model: &Model) -> String {
     flags
 }
 
+/// The words of all layouts; those that some layouts do not have stand with the name of one that has them.
+fn alphabet(layouts: &[Layout]) -> String {
+    let of = layouts.iter().map(|layout| (*layout, Word::alphabet(*layout)));
+    let of: Vec<(Layout, Vec<Word>)> = of.collect();
+    let mut words: Vec<String> = Vec::new();
+    for (layout, alphabet) in &of {
+        for word in alphabet {
+            let everywhere = of.iter().all(|(_, other)| other.contains(word));
+            let place =
+                if everywhere { String::new() } else { format!("@{}", layout_name(*layout)) };
+            words.push(format!("{word}{place}"));
+        }
+    }
+    let mut met = std::collections::BTreeSet::new();
+    words.retain(|word| met.insert(word.clone()));
+    words.join(",")
+}
+
 /// What was tried and found in all programs.
 #[derive(Clone, Debug)]
 pub struct Counts {
@@ -59,16 +79,31 @@ impl Counts {
     pub fn of(settings: &Settings, explored: &[Explored], time: Duration) -> Self {
         let mut all = Certificate::default();
         explored.iter().for_each(|explored| all.add(explored.certificate.clone()));
-        Self::of_all(settings, all, explored.len(), time)
+        let mut counts = Self::of_all(settings, all, explored.len(), time);
+        match &settings.program {
+            Some(program) => counts.rows.push(("program", program.to_string().into())),
+            None => {
+                counts.rows.push(("alphabet", alphabet(&settings.layouts).into()));
+                counts.rows.push(("words", settings.words.into()));
+            }
+        }
+        counts.rows.sort_by_key(|(name, _)| *name);
+        counts
     }
 
     /// The same of the schedules of one program, with what happened in them.
     #[must_use]
-    pub fn of_schedules(settings: &Settings, tried: &Scheduled, time: Duration) -> Self {
+    pub fn of_schedules(
+        settings: &Settings,
+        writers: &Writers,
+        tried: &Scheduled,
+        time: Duration,
+    ) -> Self {
         let mut counts = Self::of_all(settings, tried.certificate.clone(), 1, time);
         counts.rows.extend(tried.tally.rows().map(|(name, count)| (name, count.into())));
         let orders = if tried.exhaustive { "exhaustive" } else { "sampled" };
         counts.rows.push(("orders", orders.into()));
+        counts.rows.push(("program", writers.to_string().into()));
         counts.rows.sort_by_key(|(name, _)| *name);
         counts
     }
@@ -93,10 +128,11 @@ impl Counts {
             ("programs", programs.into()),
             ("runs", all.runs().into()),
             ("second_crashes", all.second.into()),
+            ("sizes", sizes().into()),
             ("states_at_once_log10", format!("{:.1}", all.states_log10).into()),
             ("violations", all.violations.len().into()),
         ];
-        Self { rows, bounded: all.bounded.into_iter().collect() }
+        Self { rows, bounded: all.bounds().collect() }
     }
 
     /// As one object.

@@ -106,9 +106,9 @@ impl Word {
 }
 
 /// How often the number is repeated in a big value: with it a tiny memtable is full.
-const BIG_BYTES: usize = 120;
+pub(super) const BIG_BYTES: usize = 120;
 /// The same in a value that is longer than a tiny log.
-const FILL_BYTES: usize = 1100;
+pub(super) const FILL_BYTES: usize = 1100;
 
 /// A list of words. As text they have commas between them, `-` if there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use keelstone::vfs::crash::{Crash, Life, System};
 use keelstone::vfs::{FaultDisk, Trace, Vfs};
 use keelstone::{Batch, Db, Durability, FileName, Layout, ManualClock, Options};
 
-use super::program::{KEYS, Program, Word};
+use super::program::{BIG_BYTES, FILL_BYTES, KEYS, Program, Word};
 use super::promise::{History, Mark, PROBES, Seen, USED, show};
 
 /// What the clock shows.
@@ -20,6 +20,20 @@ pub(super) const NOW_MS: u64 = 1_000_000;
 
 /// Changes the options of the stores that are tried: how tests switch mistakes on.
 pub type Adjust = Arc<dyn Fn(&mut Options) + Send + Sync>;
+
+/// So long a log of the hash layout is, and a table; and so much a memtable holds.
+const FILE_BYTES: u64 = 1024;
+const MEMTABLE_BYTES: usize = 1024;
+/// So long a block of a table is.
+const BLOCK_BYTES: usize = 128;
+
+/// The sizes of what programs write and of the files, as names and numbers.
+pub(super) fn sizes() -> String {
+    format!(
+        "key=1 value=1 big={BIG_BYTES} fill={FILL_BYTES} log={FILE_BYTES} memtable={MEMTABLE_BYTES} table={FILE_BYTES} \
+         block={BLOCK_BYTES}"
+    )
+}
 
 /// A store that runs a program.
 #[derive(Clone)]
@@ -82,12 +96,12 @@ impl Store {
         let mut options = Options::with_seed(0x5eed);
         options.layout = Some(self.layout);
         options.clock = ManualClock::new(NOW_MS);
-        options.segment_bytes = 1024;
-        options.memtable_bytes = 1024;
+        options.segment_bytes = FILE_BYTES;
+        options.memtable_bytes = MEMTABLE_BYTES;
         options.flush_memtables = 1;
-        options.table_bytes = 1024;
+        options.table_bytes = FILE_BYTES;
         options.level_bytes = 2048;
-        options.block_bytes = 128;
+        options.block_bytes = BLOCK_BYTES;
         options.memory_budget = 1 << 20;
         options.index_shards = 8;
         options.reserve_bytes = 0;

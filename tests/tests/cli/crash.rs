@@ -47,8 +47,25 @@ fn torn_in_the_middle_only_all_states_are_tried() {
 fn certificate_as_json_is_one_object() {
     let args = ["crash", "--layout", "hash", "--words", "0", "--depth", "1", "--json"];
     let text = keel(args).printed();
-    assert!(text.starts_with("{\"class\":\"") && text.ends_with("}\n"), "{text}");
+    assert!(text.starts_with("{\"alphabet\":\"put:a,") && text.ends_with("}\n"), "{text}");
     assert!(text.contains("\"violations\":0") && text.contains("\"bounded\":["), "{text}");
+}
+
+#[test]
+fn certificate_names_what_was_tried_and_where_it_was_bounded() {
+    let text = keel(["crash", "--words", "0", "--states", "60"]).printed();
+    let alphabet = value(&text, "alphabet");
+    assert!(alphabet.ends_with(",compact,reopen,kill,range@ordered"), "{text}");
+    assert!(value(&text, "sizes").contains("log=1024"), "{text}");
+    assert_eq!((number(&text, "words"), value(&text, "class")), (0, "k-bounded"), "{text}");
+    for place in ["", "in second crashes "] {
+        let line = format!("bounded {place}at most 0 writes torn at once: ");
+        let points = text.lines().find_map(|found| found.strip_prefix(&line)?.split(' ').next());
+        let points = points.unwrap_or_else(|| panic!("{line}: {text}"));
+        assert!(points.parse::<u64>().is_ok_and(|points| points > 0), "{text}");
+    }
+    let one = keel(["crash", "--layout", "hash", "--program", "sync", "--depth", "1"]).printed();
+    assert!(value(&one, "program") == "sync" && !one.contains("alphabet="), "{one}");
 }
 
 #[test]

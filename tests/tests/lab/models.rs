@@ -2,7 +2,7 @@
 //!
 //! `KEELSTONE_STATES=N` tries N states of each model at each step instead of ten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
@@ -30,6 +30,28 @@ fn tried(bug: Option<Bug>, layout: Layout, program: &str) -> Vec<Tally> {
     trial(&store, &trace, all(), per_point(), 1)
 }
 
+/// Programs in which one crash may show a mistake that the lab, which crashes recovery and the first use too, finds in a shorter one:
+/// a durable write, and several manifests.
+const LONGER: [&str; 2] = ["durable:a", "put:a,reopen,reopen,put:b,reopen,reopen"];
+
+/// All programs of the mistakes in one layout, and the longer ones.
+fn programs(layout: Layout) -> BTreeSet<&'static str> {
+    let of_layout = CAUGHT.iter().filter(|(_, other, _)| *other == layout);
+    of_layout.map(|(_, _, program)| *program).chain(LONGER).collect()
+}
+
+/// What each model sees of a mistake in the program in which it sees most.
+fn best(bug: Bug, layout: Layout) -> Vec<Tally> {
+    let tried = programs(layout).into_iter().map(|program| tried(Some(bug), layout, program));
+    let seen = |tally: &Tally| tally.bad as f64 / tally.samples as f64;
+    tried
+        .reduce(|best, more| {
+            let both = best.into_iter().zip(more);
+            both.map(|(best, more)| if seen(&more) > seen(&best) { more } else { best }).collect()
+        })
+        .unwrap_or_default()
+}
+
 /// A share in per cent, with enough digits; a dash if there is none.
 fn share(tally: &Tally) -> String {
     let percent = tally.bad as f64 * 100.0 / tally.samples as f64;
@@ -43,15 +65,13 @@ fn share(tally: &Tally) -> String {
 
 #[test]
 fn without_a_mistake_no_model_of_others_reports_anything() {
-    let programs: BTreeMap<String, (Layout, &str)> = CAUGHT
-        .iter()
-        .map(|(_, layout, program)| (format!("{layout:?} {program}"), (*layout, *program)))
-        .collect();
-    let programs: Vec<_> = programs.into_iter().collect();
-    for_each(&programs, |_, (name, (layout, program))| {
-        for Tally { name: model, samples, bad, first } in tried(None, *layout, program) {
-            assert!(samples > 0, "{name}: {model} was not tried");
-            assert_eq!(bad, 0, "{name}: {model} of {samples}: {}", first.unwrap_or_default());
+    let of = |layout| programs(layout).into_iter().map(move |program| (layout, program));
+    let programs: Vec<_> = [Layout::Hash, Layout::Ordered].into_iter().flat_map(of).collect();
+    for_each(&programs, |_, (layout, program)| {
+        for Tally { name, samples, bad, first } in tried(None, *layout, program) {
+            let place = format!("{layout:?} {program}, {name}");
+            assert!(samples > 0, "{place} was not tried");
+            assert_eq!(bad, 0, "{place} of {samples}: {}", first.unwrap_or_default());
         }
     });
 }
@@ -60,8 +80,8 @@ fn without_a_mistake_no_model_of_others_reports_anything() {
 #[test]
 fn no_model_of_others_sees_every_mistake() {
     let rows = Mutex::new(BTreeMap::new());
-    for_each(CAUGHT, |n, (bug, layout, program)| {
-        let tallies = tried(Some(*bug), *layout, program);
+    for_each(CAUGHT, |n, (bug, layout, _)| {
+        let tallies = best(*bug, *layout);
         rows.lock().unwrap().insert(n, (*bug, *layout, tallies));
     });
     let rows = rows.into_inner().unwrap();

@@ -1,7 +1,8 @@
 //! What a run of the crash lab tried and found: the same for the same input, whoever ran it.
 
 use super::path::Path;
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -51,8 +52,8 @@ pub struct Certificate {
     pub outcomes: u64,
     /// States if nothing were left to be decided when it is looked at: a power of ten, the greatest of all points.
     pub states_log10: f64,
-    /// What was not tried, in words; empty if everything within the model was.
-    pub bounded: BTreeSet<String>,
+    /// What was not tried, in words, and at how many crash points; empty if everything within the model was tried.
+    pub bounded: BTreeMap<String, u64>,
     /// What is wrong, in the order of the points; at most one for each.
     pub violations: Vec<Violation>,
 }
@@ -79,8 +80,20 @@ impl Certificate {
         self.lives += other.lives;
         self.outcomes += other.outcomes;
         self.states_log10 = self.states_log10.max(other.states_log10);
-        self.bounded.extend(other.bounded);
+        self.add_bounds(other.bounded, "");
         self.violations.extend(other.violations);
+    }
+
+    /// Adds what was not tried elsewhere, with words in front that say where.
+    pub(super) fn add_bounds(&mut self, bounded: BTreeMap<String, u64>, front: &str) {
+        for (what, points) in bounded {
+            *self.bounded.entry([front, &what].concat()).or_default() += points;
+        }
+    }
+
+    /// What was not tried, a line each.
+    pub fn bounds(&self) -> impl Iterator<Item = String> {
+        self.bounded.iter().map(|(what, points)| format!("{what}: {points} points"))
     }
 }
 
@@ -92,6 +105,6 @@ impl fmt::Display for Certificate {
         write!(f, "power_cuts={} kills={} second={} ", self.power_cuts, self.kills, self.second)?;
         write!(f, "lives={} outcomes={} ", self.lives, self.outcomes)?;
         write!(f, "states_at_once=10^{exponent:.1} violations={}", self.violations.len())?;
-        self.bounded.iter().try_for_each(|what| write!(f, "\nbounded {what}"))
+        self.bounds().try_for_each(|what| write!(f, "\nbounded {what}"))
     }
 }

@@ -113,7 +113,8 @@ impl<'a, S: System> Explorer<'a, S> {
                 self.judge_again(&mut here, seen);
             }
             self.certificate.states_log10 = self.certificate.states_log10.max(site.states_log10());
-            self.certificate.bounded.extend(site.bounded());
+            let bounded = site.bounded().map(|what| (what, 1)).collect();
+            self.certificate.add_bounds(bounded, "");
             if growth != Growth::Same {
                 self.power_cuts(&mut here, &Arc::new(site), growth == Growth::More);
             }
@@ -334,7 +335,7 @@ impl<'a, S: System> Explorer<'a, S> {
         here.point.second += certificate.runs();
         self.certificate.lives += 1;
         self.certificate.second += certificate.runs();
-        self.certificate.bounded.extend(certificate.bounded);
+        self.certificate.add_bounds(certificate.bounded, "in second crashes ");
         for violation in certificate.violations.into_iter().take(1) {
             let places = [core::slice::from_ref(place), violation.path.places.as_slice()].concat();
             let message = format!("crashed again: {}", violation.message);

@@ -35,10 +35,12 @@ impl Texts {
 pub(super) fn data(settings: &Settings, explored: &[Explored], counts: &Counts) -> Value {
     let mut texts = Texts::default();
     let programs: Vec<Value> = explored.iter().map(|one| program(one, &mut texts)).collect();
+    let is_there = |name: &str| counts.rows.iter().any(|(row, _)| *row == name);
+    let meanings: Vec<_> = words::MEANINGS.iter().filter(|(name, _)| is_there(name)).collect();
     let mut broken = explored.iter().enumerate();
     let broken = broken.find_map(|(n, one)| failure::failure(n, one, &settings.model));
     json!({
-        "meanings": words::MEANINGS,
+        "meanings": meanings,
         "model": words::model(&settings.model),
         "bounds": words::bounds(&settings.model, &counts.bounded),
         "outcomes_kept": settings.model.outcomes_kept,

@@ -52,7 +52,7 @@ function drawCertificate() {
   const rows = data.meanings.map(([name, meaning]) =>
     el("tr", {}, el("td", {}, name), el("td", {}, String(certificate[name])), el("td", { class: "soft" }, meaning)));
   const bounded = certificate.bounded.map((line) =>
-    el("tr", {}, el("td", {}, "bounded"), el("td", {}, line), el("td", { class: "soft" }, "a bound that held at some point")));
+    el("tr", {}, el("td", {}, "bounded"), el("td", {}, line), el("td", { class: "soft" }, "a bound, and where it held")));
   at("lines").append(...rows, ...bounded);
   at("summary").hidden = false;
 }

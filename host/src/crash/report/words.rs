@@ -4,8 +4,9 @@
 
 use keelstone::vfs::crash::{Model, Unit};
 
-/// What the names of the certificate mean.
-pub(super) const MEANINGS: [(&str, &str); 15] = [
+/// What the names of a certificate mean; not every one has them all.
+pub(super) const MEANINGS: [(&str, &str); 19] = [
+    ("alphabet", "the operations that programs are made of"),
     ("class", "exhaustive: all that the model allows was tried; k-bounded: see the bounds"),
     ("kills", "recoveries that ran after the process was killed"),
     ("layouts", "the storage layouts that were tried"),
@@ -16,11 +17,14 @@ pub(super) const MEANINGS: [(&str, &str); 15] = [
     ("per_second", "recoveries in a second"),
     ("points", "crash points: moments between two steps at which the machine was crashed"),
     ("power_cuts", "recoveries that ran after a power cut, each from another state of the disk"),
+    ("program", "the only program that was run"),
     ("programs", "programs that were run"),
     ("runs", "recoveries in all: power cuts, kills and second crashes"),
     ("second_crashes", "recoveries that ran after a crash of the recovery or of the first use"),
+    ("sizes", "of what programs write and of the files of their store, in bytes"),
     ("states_at_once_log10", "states of the disk at the widest point, as a power of ten"),
     ("violations", "points after which the promise was broken"),
+    ("words", "so many operations a program has at most"),
 ];
 
 /// What a crash is thought to do.
@@ -80,15 +84,13 @@ pub(super) fn bounds(model: &Model, bounded: &[String]) -> Vec<String> {
     }
     let states = model.point_states_max;
     let sentence = |line: &String| {
-        if line.starts_with("at most ") && line.ends_with(" writes torn at once") {
+        if line.contains(" writes torn at once") {
             return format!(
-                "{line}, each of the others being there or missing, at points with more than about {states} states"
+                "{line} with more than about {states} states; each of the other writes is there or missing"
             );
         }
-        if line.starts_with("a prefix of the writes of each file") {
-            return format!(
-                "{line}, at points where even that leaves more than about {states} states"
-            );
+        if line.contains("a prefix of the writes of each file") {
+            return format!("{line} where even that leaves more than about {states} states");
         }
         line.clone()
     };
@@ -116,8 +118,8 @@ mod tests {
     fn every_bound_is_told() {
         assert_eq!(bounds(&Model::FULL, &[]).len(), 1);
         let lines = [
-            "at most 1 writes torn at once",
-            "a prefix of the writes of each file, 1 deviates",
+            "at most 1 writes torn at once: 3 points",
+            "in second crashes a prefix of the writes of each file, 1 deviates: 2 points",
             "else",
         ];
         let lines = lines.map(String::from);

@@ -221,7 +221,7 @@ pub fn run(
         let (first, count) = (wanted.seed, wanted.count);
         let last = first.saturating_add(count as u64).saturating_sub(1);
         let text = format!("schedules of the seeds {first} to {last}, there are more than {count}");
-        certificate.bounded.insert(text);
+        certificate.bounded.insert(text, certificate.points.len() as u64);
     }
     Ok(Scheduled { certificate, tally, exhaustive, broken: broken.transpose()? })
 }
