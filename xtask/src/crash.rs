@@ -12,6 +12,8 @@ const ALL: &str = "1000000000";
 /// So many states are tried at one point of a short program, and so many of a long one, where writes are torn at every byte:
 /// there are thirteen times as many programs of one word more.
 const STATES: [&str; 2] = ["500", "100"];
+/// So many at one point of a long program where writes are torn in the middle, with garbage and stale bytes.
+const HALVES: &str = "500";
 
 /// Explores programs; further arguments go to the first `keel crash` of the two.
 pub fn run(args: &[String]) -> Outcome {
@@ -28,14 +30,21 @@ fn explore(long: bool, rest: &[String]) -> Outcome {
     let keel = shell::pick(&shell::build(product)?, "keel")?;
     let words = if long { "3" } else { "2" };
     let states = STATES[usize::from(long)];
+    // Why zeros alone for three words: with garbage and stale bytes they take two hours of two cores.
+    let zeros = long.then_some("--zeros");
     let halves = ["crash", "--words", words, "--half", "--states", ALL];
-    shell::run(shell::command(&keel, halves).args(rest))?;
+    shell::run(shell::command(&keel, halves).args(zeros).args(rest))?;
+    if long {
+        let bounded = ["crash", "--words", words, "--half", "--states", HALVES];
+        shell::run(&mut shell::command(&keel, bounded))?;
+    }
     shell::run(&mut shell::command(&keel, ["crash", "--words", words, "--states", states]))
 }
 
 /// Tries every bug and prints the table, and that of the crash models of other projects.
 fn bugs() -> Outcome {
     let test = ["test", "--package", "keelstone-tests", "--test", "lab", "--"];
-    let tables = ["--nocapture", "--test-threads=1", "every_mistake_is_caught", "sees_every_mistake"];
+    let tables =
+        ["--nocapture", "--test-threads=1", "every_mistake_is_caught", "sees_every_mistake"];
     shell::run(shell::cargo(test).args(tables))
 }

@@ -239,6 +239,9 @@ pub(super) struct Crash {
     /// Tear writes in their middle only, in the first crash too: so few states that all of them can be tried
     #[arg(long, conflicts_with = "full")]
     pub(super) half: bool,
+    /// Where a file has grown and bytes are missing, let zeros stand there, never garbage or bytes of other files: fewer states
+    #[arg(long)]
+    pub(super) zeros: bool,
     /// Where a crash leaves more states than about so many, fewer writes are torn at once
     #[arg(long, value_name = "N", default_value = "20000", value_parser = above_zero)]
     pub(super) states: u64,

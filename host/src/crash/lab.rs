@@ -11,7 +11,7 @@ use std::thread;
 use keelstone::Layout;
 use keelstone::vfs::Trace;
 use keelstone::vfs::crash::{
-    Certificate, Explanation, Model, Path, explain, explore_points, is_kept,
+    Certificate, Explanation, Model, Path, Violation, explain, explore_points, is_kept,
 };
 
 use super::program::Program;
@@ -154,9 +154,14 @@ fn one(
     let from = if settings.program.is_some() { 0 } else { last };
     let certificate = explore_points(&store, &trace, &settings.model, from..=trace.len());
     let first = certificate.violations.first();
-    let explanation = first
-        .map(|violation| explain(&store, &trace, &settings.model, &violation.path))
-        .transpose()?;
+    let explained = |violation: &Violation| {
+        // Why the message: what is wrong must be told even if it cannot be explained.
+        explain(&store, &trace, &settings.model, &violation.path).map_err(|error| {
+            let (path, message) = (&violation.path, &violation.message);
+            format!("{program} {layout:?} at {path}: {message}; not explained: {error}")
+        })
+    };
+    let explanation = first.map(explained).transpose()?;
     let recording = (kept || (explanation.is_some() && settings.recordings_max > 0))
         .then(|| Recording::of(&trace, from));
     Ok(Explored { layout, program: program.clone(), certificate, explanation, recording })

@@ -72,8 +72,10 @@ fn broken_promise_names_the_point_the_missing_sync_and_both_images() {
     let violated = explored.certificate.points.iter().find(|point| point.violated).unwrap();
     assert_eq!(violated.op, crash.0, "the point of the certificate is that of the path");
     assert!(page.contains(&quoted(&told.message)), "{told}");
-    let command =
-        format!("keel crash --layout hash --program {MERGES} --states 100 --repeat {}", told.path);
+    let command = format!(
+        "keel crash --layout hash --program '{MERGES}' --states 100 --repeat '{}'",
+        told.path
+    );
     assert!(page.contains(&quoted(&command)), "{command}");
     assert_ne!(told.scene.before, told.scene.left);
     let mut different = 0;

@@ -5,10 +5,12 @@
 //! each place, and the first one that mends the point is named.
 
 use super::System;
-use super::explore::{explore_points, walk_path};
+use super::certificate::Certificate;
+use super::explore::{Before, explore_points, explore_second, second_model};
 use super::model::Model;
 use super::path::Path;
 use super::remains::Scene;
+use super::way::walk_path;
 use crate::Trace;
 use alloc::format;
 use alloc::string::String;
@@ -37,8 +39,10 @@ pub struct Explanation {
 /// A sync that is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Barrier {
-    /// Its place: behind so many steps of the recording.
+    /// Its place: behind so many steps of the recording, or of what was done between two crashes.
     pub op: usize,
+    /// Whether it is between two crashes: a sync in recovery, or in the first use.
+    pub second: bool,
     /// The sync.
     pub sync: String,
     /// The step before it.
@@ -47,7 +51,8 @@ pub struct Barrier {
 
 impl fmt::Display for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` after `{}`", self.sync, self.after)
+        let place = if self.second { "in recovery " } else { "" };
+        write!(f, "{place}`{}` after `{}`", self.sync, self.after)
     }
 }
 
@@ -90,7 +95,8 @@ pub fn explain<S: System>(
     let before = if first == 0 { String::from("the start") } else { line(first - 1) };
     // Why not all: what a kill leads to is only seen with kills, and without them a point is tried sooner.
     let quick = Model { kills: killed && model.kills, ..model.clone() };
-    let barrier = barrier(system, trace, &quick, first);
+    let barrier = barrier_between(system, trace, model, path)
+        .or_else(|| barrier(system, trace, &quick, first));
     let Small { path, message, effects } = best;
     let walked = walk_path(system, trace, model, &path)?;
     let (scene, second_life) = (walked.scene(), walked.between);
@@ -150,14 +156,42 @@ fn shrink<S: System>(
 
 /// The first sync that would have helped at the point after `op` steps.
 fn barrier<S: System>(system: &S, trace: &Trace, model: &Model, op: usize) -> Option<Barrier> {
+    first_sync(trace, op, false, |with_sync, point| {
+        explore_points(system, with_sync, model, point..=point)
+    })
+}
+
+/// The same after two crashes: a sync between them that would have helped at the second.
+fn barrier_between<S: System>(
+    system: &S,
+    trace: &Trace,
+    model: &Model,
+    path: &Path,
+) -> Option<Barrier> {
+    let [first, second] = path.places.as_slice() else { return None };
+    let walked = walk_path(system, trace, model, path).ok()?;
+    let (between, seen) = (walked.between?, walked.first?);
+    let marks: Vec<u64> = trace.marks_before(first.op).collect();
+    let before = Before { marks: &marks, power: first.choices.is_some(), seen: &seen };
+    let model = second_model(model);
+    first_sync(&between, second.op, true, |with_sync, point| {
+        explore_second(system, with_sync, &model, before, point)
+    })
+}
+
+/// The sync nearest to the point after `op` steps with which nothing is wrong there.
+fn first_sync(
+    trace: &Trace,
+    op: usize,
+    second: bool,
+    explored: impl Fn(&Trace, usize) -> Certificate,
+) -> Option<Barrier> {
     for at in (0..=op).rev() {
-        for (what, with_sync) in trace.with_syncs(at) {
-            let point = op + 1;
-            let certificate = explore_points(system, &with_sync, model, point..=point);
-            if certificate.violations.is_empty() {
+        for (sync, with_sync) in trace.with_syncs(at) {
+            if explored(&with_sync, op + 1).violations.is_empty() {
                 let after = if at == 0 { None } else { trace.line(at - 1) };
                 let after = after.unwrap_or_else(|| String::from("the start"));
-                return Some(Barrier { op: at, sync: what, after });
+                return Some(Barrier { op: at, second, sync, after });
             }
         }
     }

@@ -6,18 +6,18 @@
 
 use super::certificate::{Certificate, Point, Violation};
 use super::choices::Choices;
-use super::model::Model;
+use super::model::{Model, Unit};
 use super::path::{Path, Place};
-use super::remains::Scene;
 use super::wreck::{Site, WreckDisk};
 use super::{Crash, Life, Second, System};
 use crate::fault::Left;
 use crate::{FaultDisk, Trace};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem::take;
 use core::ops::RangeInclusive;
 
 /// Tries every crash of a recorded run.
@@ -37,8 +37,20 @@ pub fn explore_points<S: System>(
     explorer.finish()
 }
 
+/// Tries every second crash after so many steps of what was done after the first.
+pub(super) fn explore_second<S: System>(
+    system: &S,
+    between: &Trace,
+    model: &Model,
+    before: Before<'_, S::Seen>,
+    point: usize,
+) -> Certificate {
+    let mut explorer = Explorer::new(system, between, model, Some(before));
+    explorer.run(point..=point, None);
+    explorer.finish()
+}
+
 /// What came before the life that is explored, if it is the second.
-#[derive(Clone, Copy)]
 pub(super) struct Before<'a, Seen> {
     pub(super) marks: &'a [u64],
     pub(super) power: bool,
@@ -46,7 +58,7 @@ pub(super) struct Before<'a, Seen> {
 }
 
 /// The exploration of one recording.
-struct Explorer<'a, S: System> {
+pub(super) struct Explorer<'a, S: System> {
     system: &'a S,
     trace: &'a Trace,
     marks: Vec<u64>,
@@ -57,12 +69,36 @@ struct Explorer<'a, S: System> {
     /// What was judged: an outcome, how many marks there were, whether power was cut.
     judged: BTreeSet<(usize, usize, bool)>,
     /// Second lives that were explored.
-    lived: BTreeSet<(u64, usize, u64)>,
+    lives: BTreeMap<LifeKey, Lived<S::Seen>>,
+    /// What was judged, each once.
+    met: Vec<Met<S::Seen>>,
     certificate: Certificate,
 }
 
-/// What was open at a point, and what recovery showed there.
-type Last<Seen> = (Left, BTreeMap<Seen, usize>);
+/// Recoveries that change the disk alike and show the same are one life: a number for the changes, and that of the outcome.
+type LifeKey = (u64, usize);
+
+/// A second life that was explored: what its crashes led to may be judged again, when more is promised.
+struct Lived<Seen> {
+    /// What the first recovery showed.
+    seen: Seen,
+    /// The marks of the second life.
+    marks: Vec<u64>,
+    /// What recoveries from its crashes showed.
+    met: Vec<Met<Seen>>,
+    /// With so many marks before the first crash it was judged.
+    judged: usize,
+}
+
+/// What was judged: what a recovery showed, how many marks there were before the crash, whether power was cut.
+type Met<Seen> = (Seen, usize, bool);
+
+/// What is known of the point before.
+struct Last<Seen> {
+    left: Left,
+    seen: BTreeMap<Seen, usize>,
+    lives: BTreeSet<LifeKey>,
+}
 
 /// What is known about the point at which the explorer is.
 struct Here<Seen> {
@@ -70,21 +106,23 @@ struct Here<Seen> {
     marks: usize,
     /// What power cuts lead to.
     seen: BTreeMap<Seen, usize>,
+    /// The second lives behind them.
+    lives: BTreeSet<LifeKey>,
     point: Point,
     violation: Option<Violation>,
 }
 
 impl<'a, S: System> Explorer<'a, S> {
-    fn new(
+    pub(super) fn new(
         system: &'a S,
         trace: &'a Trace,
         model: &'a Model,
         before: Option<Before<'a, S::Seen>>,
     ) -> Self {
         let marks = trace.marks().iter().map(|(_, mark)| *mark).collect();
-        let (outcomes, judged, lived) = Default::default();
+        let (outcomes, judged, lives, met) = Default::default();
         let certificate = Certificate::default();
-        Self { system, trace, marks, model, before, outcomes, judged, lived, certificate }
+        Self { system, trace, marks, model, before, outcomes, judged, lives, met, certificate }
     }
 
     fn finish(mut self) -> Certificate {
@@ -104,13 +142,15 @@ impl<'a, S: System> Explorer<'a, S> {
             let (runs, kills, second, outcomes) = (0, 0, 0, 0);
             let (shown, violated) = (Vec::new(), false);
             let point = Point { op, runs, kills, second, outcomes, shown, violated };
-            let mut here = Here { op, marks, seen: BTreeMap::new(), point, violation: None };
+            let (seen, lives) = Default::default();
+            let mut here = Here { op, marks, seen, lives, point, violation: None };
             let growth =
-                last.as_ref().map_or(Growth::Other, |(before, _)| Growth::of(before, &left));
+                last.as_ref().map_or(Growth::Other, |before| Growth::of(&before.left, &left));
             let earlier = last.as_ref().filter(|_| growth != Growth::Other);
-            let site = Site::new(left.clone(), self.model, earlier.map(|(before, _)| before));
-            if let Some((_, seen)) = earlier {
-                self.judge_again(&mut here, seen);
+            let site = Site::new(left.clone(), self.model, earlier.map(|before| &before.left));
+            if let Some(before) = earlier {
+                self.judge_again(&mut here, &before.seen);
+                self.judge_lives_again(&mut here, &before.lives);
             }
             self.certificate.states_log10 = self.certificate.states_log10.max(site.states_log10());
             let bounded = site.bounded().map(|what| (what, 1)).collect();
@@ -130,7 +170,7 @@ impl<'a, S: System> Explorer<'a, S> {
             if here.point.violated && !self.model.go_on {
                 return;
             }
-            last = Some((left, here.seen));
+            last = Some(Last { left, seen: here.seen, lives: here.lives });
         }
     }
 
@@ -148,6 +188,50 @@ impl<'a, S: System> Explorer<'a, S> {
                 here.violation.get_or_insert(Violation { path, message });
             }
         }
+    }
+
+    /// The same for second lives: what a crash of a recovery led to is possible still.
+    fn judge_lives_again(&mut self, here: &mut Here<S::Seen>, lives: &BTreeSet<LifeKey>) {
+        for key in lives {
+            here.lives.insert(*key);
+            if self.is_life_kept(key, here.marks) {
+                continue;
+            }
+            // Why: nobody noted which choices led there.
+            let site = self.site(here.op);
+            let mut choices = Choices::new();
+            loop {
+                let disk = WreckDisk::new(&site, choices, false);
+                let seen = self.system.recover(Arc::new(disk.clone()), &self.life(None));
+                choices = disk.choices();
+                if let Ok(seen) = seen
+                    && (disk.changes(), self.number(&seen)) == *key
+                {
+                    let choices = Some(choices.again());
+                    let place = Place { op: here.op, bytes: 0, newest: false, choices };
+                    self.second_life(here, &disk, &seen, &place);
+                    return;
+                }
+                if !choices.advance() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether everything that crashes of a second life led to is right with so many marks before the first crash.
+    fn is_life_kept(&mut self, key: &LifeKey, marks: usize) -> bool {
+        let Some(life) = self.lives.get_mut(key) else { return true };
+        if life.judged >= marks {
+            return true;
+        }
+        life.judged = marks;
+        life.met.iter().all(|(seen, second, power)| {
+            let second =
+                Second { first_power: true, seen: &life.seen, marks: &life.marks[..*second] };
+            let crash = Crash { power: *power, marks: &self.marks[..marks], second: Some(second) };
+            self.system.judge(seen, &crash).is_ok()
+        })
     }
 
     fn site(&self, op: usize) -> Arc<Site> {
@@ -175,7 +259,7 @@ impl<'a, S: System> Explorer<'a, S> {
         }
     }
 
-    fn life(&self, disk: Option<FaultDisk>) -> Life {
+    pub(super) fn life(&self, disk: Option<FaultDisk>) -> Life {
         Life { crashes: 1 + u8::from(self.before.is_some()), disk }
     }
 
@@ -215,11 +299,13 @@ impl<'a, S: System> Explorer<'a, S> {
             let path = Path { places: Vec::from([place.clone()]) };
             here.violation.get_or_insert(Violation { path, message });
         }
-        if self.before.is_none()
-            && self.model.depth > 1
-            && self.lived.insert((disk.changes(), number, 0))
-        {
-            self.second_life(here, disk.disk(), &seen, &place);
+        if self.before.is_none() && self.model.depth > 1 {
+            let key = (disk.changes(), number);
+            here.lives.insert(key);
+            // Why a second time: if more is promised by now and that is broken, the way to it is found by trying it.
+            if !self.lives.contains_key(&key) || !self.is_life_kept(&key, here.marks) {
+                self.second_life(here, disk, &seen, &place);
+            }
         }
         here.seen.insert(seen, number);
     }
@@ -242,10 +328,13 @@ impl<'a, S: System> Explorer<'a, S> {
         if !self.judged.insert((number, marks, power)) {
             return Ok(());
         }
+        if self.before.is_some() {
+            self.met.push((seen.clone(), marks, power));
+        }
         self.system.judge(seen, &self.crash(marks, power))
     }
 
-    fn crash(&self, marks: usize, power: bool) -> Crash<'_, S::Seen> {
+    pub(super) fn crash(&self, marks: usize, power: bool) -> Crash<'_, S::Seen> {
         let marks = &self.marks[..marks];
         match self.before {
             None => Crash { power, marks, second: None },
@@ -260,7 +349,15 @@ impl<'a, S: System> Explorer<'a, S> {
     fn kills(&mut self, here: &mut Here<S::Seen>, walk: &mut crate::fault::Walk) {
         let bytes = if self.before.is_some() { 1 } else { self.trace.bytes(here.op).max(1) };
         let is_cut = |bytes: &usize| *bytes == 0 || self.trace.cuts(here.op, *bytes);
-        for bytes in (0..bytes).filter(is_cut).collect::<Vec<_>>() {
+        let cuts: Vec<usize> = (0..bytes).filter(is_cut).collect();
+        for bytes in &cuts {
+            // Why not within every write: as with power cuts, a second crash of each would be too many.
+            let lives = self.before.is_none()
+                && self.model.depth > 1
+                && (*bytes == 0
+                    || self.model.second_unit == Unit::Write
+                    || *bytes == cuts[cuts.len() / 2]);
+            let bytes = *bytes;
             walk.seek(here.op, bytes);
             let disk = walk.disk().kill();
             disk.record();
@@ -272,20 +369,16 @@ impl<'a, S: System> Explorer<'a, S> {
             let place = Place { op: here.op, bytes, newest: false, choices: None };
             let judged = seen.and_then(|seen| {
                 let number = self.number(&seen);
-                self.judge(here.marks, &seen, number, false).map(|()| (seen, number))
+                self.judge(here.marks, &seen, number, false).map(|()| seen)
             });
             match judged {
                 Err(message) => {
                     let path = Path { places: Vec::from([place]) };
                     here.violation.get_or_insert(Violation { path, message });
                 }
-                Ok((seen, number))
-                    if self.before.is_none() && self.model.depth > 1 && bytes == 0 =>
-                {
-                    // Why the point: what is still pending differs from point to point.
-                    if self.lived.insert((u64::MAX, number, here.op as u64)) {
-                        self.second_crashes(here, &disk.trace(), &seen, &place);
-                    }
+                // Why at every point: what is still pending differs from one to the next.
+                Ok(seen) if lives => {
+                    self.second_crashes(here, &disk.trace(), &seen, &place);
                 }
                 Ok(_) => {}
             }
@@ -296,10 +389,11 @@ impl<'a, S: System> Explorer<'a, S> {
     fn second_life(
         &mut self,
         here: &mut Here<S::Seen>,
-        disk: FaultDisk,
+        wreck: &WreckDisk,
         seen: &S::Seen,
         place: &Place,
     ) {
+        let (disk, key) = (wreck.disk(), wreck.changes());
         disk.record();
         let life = self.life(Some(disk.clone()));
         let again = self.system.recover(Arc::new(disk.clone()), &life);
@@ -309,7 +403,9 @@ impl<'a, S: System> Explorer<'a, S> {
             here.violation.get_or_insert(Violation { path, message });
             return;
         }
-        self.second_crashes(here, &disk.trace(), seen, place);
+        let number = self.number(seen);
+        let life = self.second_crashes(here, &disk.trace(), seen, place);
+        self.lives.insert((key, number), life);
     }
 
     /// Crashes a second life at each of its steps.
@@ -319,7 +415,7 @@ impl<'a, S: System> Explorer<'a, S> {
         trace: &Trace,
         seen: &S::Seen,
         place: &Place,
-    ) {
+    ) -> Lived<S::Seen> {
         let power = place.choices.is_some();
         let before = Before { marks: &self.marks[..here.marks], power, seen };
         let model = second_model(self.model);
@@ -330,7 +426,10 @@ impl<'a, S: System> Explorer<'a, S> {
         let known = if power { BTreeMap::from([(seen.clone(), 0)]) } else { here.seen.clone() };
         let known = known.into_keys().map(|seen| (second.number(&seen), seen));
         let known = known.map(|(number, seen)| (seen, number)).collect();
-        second.run(0..=trace.len(), Some((walk.disk().left(), known)));
+        let last = Last { left: walk.disk().left(), seen: known, lives: BTreeSet::new() };
+        second.run(0..=trace.len(), Some(last));
+        let (marks, met) = (take(&mut second.marks), take(&mut second.met));
+        let lived = Lived { seen: seen.clone(), marks, met, judged: here.marks };
         let certificate = second.finish();
         here.point.second += certificate.runs();
         self.certificate.lives += 1;
@@ -341,11 +440,20 @@ impl<'a, S: System> Explorer<'a, S> {
             let message = format!("crashed again: {}", violation.message);
             here.violation.get_or_insert(Violation { path: Path { places }, message });
         }
+        lived
     }
 }
 
+impl<Seen> Clone for Before<'_, Seen> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Seen> Copy for Before<'_, Seen> {}
+
 /// What second crashes are thought to do.
-fn second_model(model: &Model) -> Model {
+pub(super) fn second_model(model: &Model) -> Model {
     Model { unit: model.second_unit, outcomes_kept: 0, ..model.clone() }
 }
 
@@ -398,109 +506,6 @@ impl Growth {
             0 if known && same_names => Self::Same,
             1 if known && (same_names || more_names) => Self::More,
             _ => Self::Other,
-        }
-    }
-}
-
-/// What a path leads to: what recovery said, what was left in words, and the disk that it found.
-pub(super) struct Walked<Seen> {
-    pub(super) result: Result<Seen, String>,
-    pub(super) words: Vec<String>,
-    pub(super) choices: Option<Choices>,
-    found: FaultDisk,
-    /// The disk when it crashed.
-    crashed: FaultDisk,
-    /// What a power cut left of it; `None` if the process was killed.
-    wreck: Option<WreckDisk>,
-    /// If there were two crashes: what was done between them.
-    pub(super) between: Option<Trace>,
-}
-
-/// Goes a path and judges its end.
-pub(super) fn walk_path<S: System>(
-    system: &S,
-    trace: &Trace,
-    model: &Model,
-    path: &Path,
-) -> Result<Walked<S::Seen>, String> {
-    let (last, first) = path.places.split_last().ok_or("an empty path")?;
-    let Some(first) = first.first() else {
-        return walk_place(system, trace, model, last, None);
-    };
-    let walked = walk_place(system, trace, model, first, None)?;
-    let seen = walked.result?;
-    let disk = walked.found;
-    disk.record();
-    let life = Life { crashes: 1, disk: Some(disk.clone()) };
-    system.recover(Arc::new(disk.clone()), &life)?;
-    let marks: Vec<u64> = trace.marks_before(first.op).collect();
-    let before = Before { marks: &marks, power: first.choices.is_some(), seen: &seen };
-    let model = second_model(model);
-    let between = disk.trace();
-    let mut second = walk_place(system, &between, &model, last, Some(before))?;
-    second.between = Some(between);
-    second.words.splice(0..0, walked.words.into_iter().map(|line| format!("first crash: {line}")));
-    Ok(second)
-}
-
-fn walk_place<S: System>(
-    system: &S,
-    trace: &Trace,
-    model: &Model,
-    place: &Place,
-    before: Option<Before<'_, S::Seen>>,
-) -> Result<Walked<S::Seen>, String> {
-    if place.op > trace.len() || place.bytes > trace.bytes(place.op) {
-        return Err(format!("the recording has {} steps, none at {place}", trace.len()));
-    }
-    let explorer = Explorer::new(system, trace, model, before);
-    let mut walk = trace.walk();
-    walk.honest_dirs(model.dir_sync);
-    let marks = trace.marks_before(place.op).count();
-    let power = place.choices.is_some();
-    let Some(choices) = place.choices.clone() else {
-        walk.seek(place.op, place.bytes);
-        let crashed = walk.disk();
-        let found = crashed.kill();
-        let used = found.kill();
-        let result = system.recover(Arc::new(used.clone()), &explorer.life(None));
-        let result = result
-            .and_then(|seen| system.judge(&seen, &explorer.crash(marks, power)).map(|()| seen));
-        let (words, choices, wreck, between) = (Vec::new(), None, None, None);
-        return Ok(Walked { result, words, choices, found, crashed, wreck, between });
-    };
-    let earlier = place.newest.then(|| {
-        walk.seek(place.op.saturating_sub(1), 0);
-        walk.disk().left()
-    });
-    walk.seek(place.op, 0);
-    let crashed = walk.disk();
-    let site = Arc::new(Site::new(crashed.left(), model, earlier.as_ref()));
-    let disk = WreckDisk::new(&site, choices, true);
-    let result = system.recover(Arc::new(disk.clone()), &explorer.life(None));
-    let result =
-        result.and_then(|seen| system.judge(&seen, &explorer.crash(marks, power)).map(|()| seen));
-    let (words, choices) = (disk.words(), Some(disk.choices().again()));
-    let found = disk.disk();
-    let (wreck, between) = (Some(disk), None);
-    Ok(Walked { result, words, choices, found, crashed, wreck, between })
-}
-
-impl<Seen> Walked<Seen> {
-    /// What is wrong, if something is.
-    pub(super) fn message(&self) -> Option<String> {
-        self.result.as_ref().err().map(ToString::to_string)
-    }
-
-    /// The disk that crashed last, and what that left.
-    pub(super) fn scene(&self) -> Scene {
-        match &self.wreck {
-            None => Scene::of_kill(&self.crashed),
-            Some(wreck) => Scene {
-                before: self.crashed.cached(),
-                left: self.found.cached(),
-                remains: wreck.remains(),
-            },
         }
     }
 }

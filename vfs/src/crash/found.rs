@@ -24,8 +24,7 @@ enum Fill {
     Stale,
 }
 
-/// How one write, as far as it is looked at, reached the medium. Positions are those at which it differs from what is
-/// below it.
+/// How one write, as far as it is looked at, reached the medium. Positions are its places, see there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Missing,
@@ -134,7 +133,9 @@ impl Bound {
 
 /// In how many ways a write can be torn.
 fn tears(file: &LeftFile, part: &Part, model: &Model) -> f64 {
-    let ways = Fate::of(differing(file, part), true, model.unit).saturating_sub(2);
+    let below = |at| file.old.get(index(at)).copied().unwrap_or(0);
+    let places = places(file, part, part.start..part.end(), below, model).count();
+    let ways = Fate::of(places, true, model.unit).saturating_sub(2);
     let within = |len: &&u64| part.start < **len && **len < part.end();
     let cuts = lengths(file, model).iter().filter(within).count();
     let grows = part.end() > bytes::count(&file.old);
@@ -142,10 +143,23 @@ fn tears(file: &LeftFile, part: &Part, model: &Model) -> f64 {
     ((ways + cuts) * fills) as f64
 }
 
-/// How many bytes of a write differ from the old ones.
-fn differing(file: &LeftFile, part: &Part) -> usize {
-    let old = (part.start..).map(|at| file.old.get(index(at)).copied().unwrap_or(0));
-    part.bytes.iter().zip(old).filter(|(new, old)| **new != *old).count()
+/// Where a write, within a range, differs from what is below it; and where a file has grown and something else than zeros
+/// may stand, the beginning of each run of bytes that do not differ: they can be missing too.
+fn places<'a>(
+    file: &LeftFile,
+    part: &'a Part,
+    within: Range<u64>,
+    below: impl Fn(u64) -> u8 + 'a,
+    model: &Model,
+) -> impl Iterator<Item = u64> + 'a {
+    let old = bytes::count(&file.old);
+    let garbage = model.garbage && part.written;
+    let first = within.start;
+    let same = move |at: u64| part.bytes[index(at - part.start)] == below(at);
+    within.filter(move |at| {
+        let begins = || *at == first.max(old) || !same(at - 1);
+        !same(*at) || (garbage && *at >= old && begins())
+    })
 }
 
 /// The lengths that are told apart.
@@ -337,8 +351,8 @@ impl Found {
                 continue;
             }
             let byte = |at: u64| part.bytes[index(at - part.start)];
-            let differs = |at: &u64| self.bytes[index(*at)] != byte(*at);
-            let places: Vec<u64> = within.clone().filter(differs).collect();
+            let below = |at: u64| self.bytes[index(at)];
+            let places: Vec<u64> = places(left, part, within.clone(), below, with.model).collect();
             let fate = self.fate(left, n, &within, &places, with);
             if fate == Fate::There {
                 missing.remove(within.clone());

@@ -10,7 +10,7 @@
 //!   choices       one sequence decides it all               found       one file of it
 //!   path          the way to a state, as text               ranges      sets of positions
 //!   certificate   what was tried and found                  explain     a failure made small, in words
-//!   remains       what a crash left, byte for byte
+//!   remains       what a crash left, byte for byte          way         one path, gone again
 //! ```
 //!
 //! ```
@@ -66,6 +66,7 @@ mod remains;
 #[expect(clippy::unwrap_used, reason = "a test that fails")]
 #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
 mod tests;
+mod way;
 mod words;
 mod wreck;
 

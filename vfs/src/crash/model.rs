@@ -11,7 +11,9 @@ pub enum Unit {
     /// Each byte by itself, in any version since the last sync: all that the fault disk can leave, for tiny programs.
     Byte,
     /// Each write is there, missing, or torn once: a prefix, a suffix, all but one byte, one byte alone, or the file ends
-    /// within it. Writes are independent of each other.
+    /// within it. Writes are independent of each other. Tears are told apart at each byte that differs from what is below
+    /// it, and where a run of others begins; a file ends, and a kill stops, beside bytes that are not zero and at the edges
+    /// of sectors of 512 bytes, not within a run of zeros.
     Write,
     /// Each write is there, missing, or torn in its middle.
     Half,
@@ -29,9 +31,14 @@ pub struct Model {
     pub garbage: bool,
     /// Whether the sync of a directory has an effect.
     pub dir_sync: bool,
-    /// How often the machine crashes: 1, or 2 for crashes of the recovery and the first use too.
+    /// How often the machine crashes: 1, or 2 for crashes of the recovery and the first use too. Of the recoveries from
+    /// power cuts that change the disk alike, with the same bytes behind each write, and show the same, one is crashed
+    /// again; bytes that it did not look at are then as they were on the medium. A system whose second recovery reads what
+    /// the first did not needs to read it in the first.
     pub depth: u8,
-    /// Whether processes are killed too, and then power is cut during recovery from the cache.
+    /// Whether processes are killed too, before each step and within writes, and then power is cut during recovery from
+    /// the cache: after kills before each step, and one in the middle of each write, or with `second_unit` at
+    /// [`Unit::Write`] after all.
     pub kills: bool,
     /// About so many states are tried at one point. Where there are more, only so many writes are torn at once that it
     /// holds, the others being there or missing; or, if there are too many writes even for that, of each file the first

@@ -1,7 +1,7 @@
 //! The lab beside all states of the fault disk, with toy systems, and with systems that have a mistake.
 
 use super::wreck::{Site, WreckDisk};
-use super::{Choices, Crash, Life, Model, Scene, Survival, System, Unit, explain, explore};
+use super::{Choices, Crash, Life, Model, Point, Scene, Survival, System, Unit, explain, explore};
 use crate::contract::run;
 use crate::{Access, FaultDisk, Image, MemoryDisk, SyncMode, Vfs};
 use alloc::collections::BTreeSet;
@@ -59,6 +59,10 @@ impl System for Looker {
     fn judge(&self, _: &String, _: &Crash<'_, String>) -> Result<(), String> {
         Ok(())
     }
+
+    fn text(&self, seen: &String) -> String {
+        seen.clone()
+    }
 }
 
 fn names() -> Vec<String> {
@@ -97,22 +101,14 @@ fn program(disk: &FaultDisk, seed: &mut u64, wide: u64) {
 
 /// What a look shows after each crash at the end of a program, by the lab.
 fn explored(looker: &Looker, disk: &FaultDisk, model: &Model) -> BTreeSet<String> {
-    looker.seen.lock().clear();
-    let certificate = explore(looker, &disk.trace(), model);
+    let certificate =
+        explore(looker, &disk.trace(), &Model { outcomes_kept: ALL, ..model.clone() });
     assert!(certificate.is_exhaustive(), "{certificate}");
-    // Why: the points before the last are looked at too; only what the last leaves is compared.
-    let site = Arc::new(Site::new(disk.left(), model, None));
-    let mut choices = Choices::new();
-    let mut seen = BTreeSet::new();
-    loop {
-        let wreck = WreckDisk::new(&site, choices, false);
-        seen.insert(looker.look(&wreck));
-        choices = wreck.choices();
-        if !choices.advance() {
-            return seen;
-        }
-    }
+    certificate.points.last().unwrap().shown.iter().cloned().collect()
 }
+
+/// All outcomes of a point are kept.
+const ALL: usize = usize::MAX;
 
 /// The same by listing all states.
 fn listed(looker: &Looker, disk: &FaultDisk) -> BTreeSet<String> {
@@ -139,24 +135,34 @@ fn byte_by_byte_the_lab_reaches_what_listing_all_states_reaches() {
 // Steps add states; a point that leaves out what was tried one step earlier must lose nothing of it.
 #[test]
 fn leaving_out_what_was_tried_loses_nothing() {
-    for first in (0..150).chain([277]) {
+    for first in (0..60).chain([277]) {
         let mut seed = first;
         let disk = FaultDisk::recording();
         program(&disk, &mut seed, 3);
         let trace = disk.trace();
-        for model in [Model::BYTES, Model { garbage: false, kills: false, depth: 1, ..Model::FULL }]
-        {
+        let full = Model { kills: false, depth: 1, outcomes_kept: ALL, ..Model::FULL };
+        let models = [
+            Model { outcomes_kept: ALL, ..Model::BYTES },
+            Model { garbage: false, ..full.clone() },
+            Model { unit: Unit::Half, ..full.clone() },
+            full,
+        ];
+        for model in models {
             let looker = Looker::new(first);
-            explore(&looker, &trace, &model);
-            let by_steps = looker.seen.lock().clone();
-            looker.seen.lock().clear();
-            for op in 0..=trace.len() {
-                super::explore_points(&looker, &trace, &model, op..=op);
+            let by_steps = explore(&looker, &trace, &model).points;
+            for (op, by_steps) in by_steps.iter().enumerate() {
+                let by_points = super::explore_points(&looker, &trace, &model, op..=op).points;
+                let shown =
+                    |point: &Point| -> BTreeSet<_> { point.shown.iter().cloned().collect() };
+                let (all, alone) = (shown(by_steps), shown(&by_points[0]));
+                let place = format!("seed {first}, step {op}, {model}\n{trace}");
+                let lost: Vec<_> = alone.difference(&all).take(3).collect();
+                assert!(lost.is_empty(), "{lost:?} {place}");
+                // Why not in the others: where a write is torn in its middle moves with the lengths that are told apart.
+                if model.unit == Unit::Byte {
+                    assert_eq!(all.len(), alone.len(), "{place}");
+                }
             }
-            let by_points = looker.seen.lock().clone();
-            let lost: Vec<_> = by_points.difference(&by_steps).take(3).collect();
-            assert!(lost.is_empty(), "seed {first} {model}: {lost:?}\n{trace}");
-            assert_eq!(by_points.len(), by_steps.len(), "seed {first} {model}\n{trace}");
         }
     }
 }
@@ -415,8 +421,8 @@ fn each_mistake_is_found_and_explained() {
     let mistakes = [
         (Tally { unsynced: true, ..sound }, "sync log"),
         (Tally { nameless: true, ..sound }, "sync_dir ."),
-        (Tally { unchecked: true, ..sound }, ""),
-        (Tally { unsettled: true, ..sound }, ""),
+        (Tally { unchecked: true, ..sound }, "`sync log all` after `write log 0+3`"),
+        (Tally { unsettled: true, ..sound }, "in recovery `sync log all`"),
     ];
     for (tally, barrier) in mistakes {
         let certificate = tally.check(&Model::FULL);
@@ -427,7 +433,7 @@ fn each_mistake_is_found_and_explained() {
         let again = explain(&tally, &disk.trace(), &Model::FULL, &told.path).unwrap();
         assert_eq!(again.message, told.message, "{told}");
         let missing = told.barrier.map(|barrier| barrier.to_string()).unwrap_or_default();
-        assert!(missing.contains(barrier), "{barrier}");
+        assert!(missing.contains(barrier), "{missing}");
     }
 }
 
@@ -512,4 +518,87 @@ fn what_stands_behind_a_write_of_recovery_makes_another_life() {
     let certificate = explore(&Overwriter, &disk.trace(), &Model { kills: false, ..Model::FULL });
     let violation = certificate.violations.first().expect("the mistake is found");
     assert_eq!(violation.message, "crashed again: [114] was there, now [114, 121]");
+}
+
+/// One byte. Recovery makes the file empty and writes the byte anew: a mistake, since a crash between the two loses it.
+struct Rewriter;
+
+impl System for Rewriter {
+    type Seen = u8;
+
+    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<u8, String> {
+        let told = |error: crate::Error| error.to_string();
+        let Ok(file) = disk.open("a", Access::Write) else { return Ok(0) };
+        let mut byte = [0];
+        file.read_at(&mut byte, 0).map_err(told)?;
+        for step in [file.set_len(0), file.sync(SyncMode::All), file.write_at(&byte, 0)] {
+            step.map_err(told)?;
+        }
+        file.sync(SyncMode::All).map_err(told)?;
+        life.mark(2);
+        Ok(byte[0])
+    }
+
+    // 1 in the first life: the byte is durable; 2 in the second: it was shown.
+    fn judge(&self, seen: &u8, crash: &Crash<'_, u8>) -> Result<(), String> {
+        let promised = crash.marks.contains(&1).then_some(7);
+        let shown = crash.second.as_ref().filter(|second| second.marks.contains(&2));
+        match shown.map(|second| *second.seen).or(promised) {
+            Some(wanted) if wanted != *seen => Err(format!("{seen} is not {wanted}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The byte is written, synced and, if `elsewhere`, only promised when a step of another file is open.
+fn rewritten(elsewhere: bool) -> crate::Trace {
+    let disk = FaultDisk::recording();
+    let (file, other) = (disk.create("a").unwrap(), disk.create("b").unwrap());
+    for file in [&file, &other] {
+        file.set_len(1).unwrap();
+        file.sync(SyncMode::All).unwrap();
+    }
+    disk.sync_dir("").unwrap();
+    file.write_at(&[7], 0).unwrap();
+    file.sync(SyncMode::All).unwrap();
+    if elsewhere {
+        other.write_at(&[1], 0).unwrap();
+    }
+    disk.mark(1);
+    disk.trace()
+}
+
+// The recovery that loses the byte is met and crashed before the byte is promised; then it is judged again.
+#[test]
+fn second_lives_are_judged_again_when_more_is_promised() {
+    let model = Model { kills: false, ..Model::FULL };
+    for elsewhere in [false, true] {
+        let trace = rewritten(elsewhere);
+        let certificate = explore(&Rewriter, &trace, &model);
+        let violation = certificate.violations.first().expect("the mistake is found");
+        assert_eq!(violation.message, "crashed again: 0 is not 7", "{elsewhere}");
+        let told = explain(&Rewriter, &trace, &model, &violation.path).unwrap();
+        assert_eq!(told.message, "0 is not 7");
+    }
+}
+
+// Zeros that a write lays where the file has grown are missing like other bytes.
+#[test]
+fn zeros_of_a_write_that_grows_a_file_can_be_garbage() {
+    let (file_bytes, mut seen) = ([[0, 0, 0, 0], [5, 0, 0, 6]], Vec::new());
+    for bytes in file_bytes {
+        let disk = FaultDisk::recording();
+        let file = disk.create("a").unwrap();
+        disk.sync_dir("").unwrap();
+        file.write_at(&bytes, 0).unwrap();
+        let looker = Looker::new(2);
+        let model = Model { kills: false, depth: 1, ..Model::FULL };
+        assert!(explore(&looker, &disk.trace(), &model).is_exhaustive());
+        seen.push(looker.seen.lock().clone());
+    }
+    let has = |n: usize, bytes: &str| assert!(seen[n].contains(bytes), "{bytes}: {seen:#?}");
+    [" a=00000000", " a=a5a5a5a5"].into_iter().for_each(|bytes| has(0, bytes));
+    [" a=05000006", " a=05a5a5a5", " a=05a50006", " a=a5000006"]
+        .into_iter()
+        .for_each(|bytes| has(1, bytes));
 }

@@ -25,7 +25,8 @@ pub(super) fn failure(n: usize, explored: &Explored, model: &Model) -> Option<Va
     let program = explored.program.to_string();
     let crash = |(op, bytes, power)| json!({ "op": op, "bytes": bytes, "power": power });
     let barrier = told.barrier.as_ref();
-    let barrier = barrier.map(|b| json!({ "op": b.op, "sync": b.sync, "after": b.after }));
+    let barrier = barrier
+        .map(|b| json!({ "op": b.op, "sync": b.sync, "after": b.after, "second": b.second }));
     let life = told.second_life.as_ref();
     let life = life.map(|trace| steps(&Recording::of(trace, 0), str::to_owned));
     Some(json!({

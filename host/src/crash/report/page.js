@@ -287,7 +287,7 @@ function details(nth) {
     line.marks.filter(([before]) => before === op + 1).map(([, text]) => el("span", { class: "soft" }, ` · ${text}`)))));
   return [head,
     el("p", { class: "soft" }, "What the program did to the disk, step by step, and each moment at which it was crashed. Point at a crash point, or go through them with the arrow keys."),
-    ...timeline(line, points, failed && failed.barrier, failed && failed.crashes[0]),
+    ...timeline(line, points, failed && barrierOf(failed, false), failed && failed.crashes[0]),
     legend(Object.entries(verdicts)),
     el("details", {}, el("summary", {}, `The ${count(line.steps.length, "step", "steps")} as text`), steps)];
 }
@@ -369,6 +369,9 @@ const CLASSES = {
   stale: "lost: a byte of another file", open: "not decided: recovery did not look",
 };
 
+// The missing sync, if it belongs into this life: into the program, or into what was done between two crashes.
+const barrierOf = (failure, second) => failure.barrier && failure.barrier.second === second ? failure.barrier : null;
+
 const isClass = (n) => "is is-" + data.failure.classes[n];
 
 function drawFailure() {
@@ -380,7 +383,7 @@ function drawFailure() {
     " and ", el("code", {}, failure.between[1]), ` (crash point ${crash.op})`,
     twice ? `; then recovery runs, and ${failure.crashes[1].power ? "power is cut" : "the process is killed"} after ${count(failure.crashes[1].op, "step", "steps")} of it` : "");
   const barrier = failure.barrier
-    ? [el("code", {}, failure.barrier.sync), " after ", el("code", {}, failure.barrier.after)]
+    ? [failure.barrier.second ? "in recovery " : "", el("code", {}, failure.barrier.sync), " after ", el("code", {}, failure.barrier.after)]
     : ["no single sync would have helped"];
   const [line, points] = lineOf(program);
   const used = new Set(failure.files.flatMap((file) => file.ranges.map(([, , is]) => is)));
@@ -394,8 +397,8 @@ function drawFailure() {
       el("dt", {}, "Repeat it"), el("dd", {}, el("code", { class: "command" }, failure.command))),
     el("details", { open: "" }, el("summary", {}, "The explanation in words"), el("pre", {}, failure.words.join("\n"))),
     el("h3", {}, twice ? "The first crash" : "Where it crashes"),
-    ...timeline(line, null, failure.barrier, crash),
-    twice ? [el("h3", {}, "What recovery did after it, and the second crash"), ...timeline(failure.life, null, null, failure.crashes[1])] : [],
+    ...timeline(line, null, barrierOf(failure, false), crash),
+    twice ? [el("h3", {}, "What recovery did after it, and the second crash"), ...timeline(failure.life, null, barrierOf(failure, true), failure.crashes[1])] : [],
     legend([]),
     el("h3", {}, twice ? "The disk at the second crash, file by file" : "The disk, file by file"),
     nameTable(failure),

@@ -7,7 +7,10 @@ use keelstone::vfs::crash::{Model, Unit};
 /// What the names of a certificate mean; not every one has them all.
 pub(super) const MEANINGS: [(&str, &str); 19] = [
     ("alphabet", "the operations that programs are made of"),
-    ("class", "exhaustive: all that the model allows was tried; k-bounded: see the bounds"),
+    (
+        "class",
+        "exhaustive: all that the model allows was tried; k-bounded: see the bounds; sampled: seeded schedules",
+    ),
     ("kills", "recoveries that ran after the process was killed"),
     ("layouts", "the storage layouts that were tried"),
     ("lives", "recoveries that were crashed again at each of their steps"),

@@ -324,11 +324,9 @@ pub fn repeat(
     if !schedule.leads_to(&ran.schedule()) {
         return Err(format!("the schedule does not fit the program, {} does", ran.schedule()));
     }
-    if ran.wrong.is_some() {
-        return Ok(wrong(layout, writers, &ran));
-    }
+    // Why the crash first: so it is when a run is tried.
     if is_kept(&ran.store, &ran.trace, &settings.model, path)? {
-        return Ok(None);
+        return Ok(wrong(layout, writers, &ran));
     }
     told(settings, layout, writers, &ran, path).map(Some)
 }
