@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keelstone::vfs::{FaultDisk, Image, MemoryDisk, Vfs};
+use keelstone::vfs::FaultDisk;
 use keelstone::{Batch, Durability, Layout, ManualClock, Options};
 use keelstone_host::engine::{Engine, Error};
 use keelstone_host::sandbox::{Limits, SandboxDb};
 use keelstone_tests::disk::sandbox;
 use keelstone_tests::shape::Shape;
 
-use crate::stops::{State, state_of};
+use crate::aftermath::{Aftermath, State};
 
 /// What is called with little fuel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,16 +70,6 @@ fn run(call: Call, layout: Layout, fuel: u64) -> (FaultDisk, Result<u64, Error>)
     (disk, result)
 }
 
-/// What a recovery finds, natively or inside.
-fn recovered(image: &Image, layout: Layout, inside: bool) -> State {
-    let disk: Arc<dyn Vfs> = Arc::new(MemoryDisk::from_image(image));
-    if inside {
-        state_of(&sandbox().open(disk, &options(layout)).unwrap())
-    } else {
-        state_of(&keelstone::Db::open(disk, options(layout)).unwrap())
-    }
-}
-
 /// What the store may show after a crash: the state before a put, and the one after it.
 fn states() -> [State; 2] {
     [&["1"][..], &["1", "2"]].map(|ends| {
@@ -99,14 +89,14 @@ struct Starved {
     needed: u64,
     runs: usize,
     cuts: BTreeMap<Place, usize>,
-    /// What recovery finds in each image that was left, natively and inside.
-    found: BTreeMap<Image, State>,
+    aftermath: Aftermath,
 }
 
 impl Starved {
     fn new(call: Call, layout: Layout) -> Self {
         let needed = run(call, layout, 1 << 30).1.unwrap();
-        Self { call, layout, needed, runs: 0, cuts: BTreeMap::new(), found: BTreeMap::new() }
+        let aftermath = Aftermath::new(options(layout));
+        Self { call, layout, needed, runs: 0, cuts: BTreeMap::new(), aftermath }
     }
 
     fn with(&mut self, fuel: u64) -> Place {
@@ -128,21 +118,13 @@ impl Starved {
 
     /// Every state that a power cut leaves: before the put or after it; after it if it was acknowledged.
     fn check(&mut self, disk: &FaultDisk, acknowledged: bool) -> usize {
-        let (call, layout, states) = (self.call, self.layout, states());
-        let (allowed, mut cuts) = (if call == Call::Put { &states[..] } else { &states[..1] }, 0);
-        let killed = ("killed".to_owned(), disk.kill());
-        for (cut, left) in core::iter::once(killed).chain(disk.power_cuts()) {
-            let found = self.found.entry(left.cached()).or_insert_with_key(|image| {
-                let native = recovered(image, layout, false);
-                assert_eq!(native, recovered(image, layout, true), "{call:?} {cut}");
-                native
-            });
-            assert!(allowed.contains(found), "{call:?} {cut}: {found:?}");
-            let lost = acknowledged && call == Call::Put && *found != states[1];
-            assert!(!lost, "{cut}: an acknowledged batch is lost");
-            cuts += 1;
-        }
-        cuts
+        let states = states();
+        let allowed = match (self.call, acknowledged) {
+            (Call::Put, true) => &states[1..],
+            (Call::Put, false) => &states[..],
+            _ => &states[..1],
+        };
+        self.aftermath.check(disk, allowed, 0, &format!("{:?}", self.call)).iter().sum()
     }
 
     /// All places between two amounts of fuel.
@@ -159,8 +141,9 @@ impl Starved {
     }
 
     fn tell(&self) {
-        let Self { call, layout, needed, runs, cuts, found } = self;
-        let (places, cuts, images) = (cuts.len(), cuts.values().sum::<usize>(), found.len());
+        let Self { call, layout, needed, runs, cuts, aftermath } = self;
+        let (places, cuts) = (cuts.len(), cuts.values().sum::<usize>());
+        let images = aftermath.images();
         println!(
             "{call:?} {layout:?}: fuel={needed} runs={runs} places={places} cuts={cuts} images={images}"
         );

@@ -5,6 +5,7 @@
 #![expect(clippy::std_instead_of_alloc, reason = "tests have the standard library")]
 #![expect(clippy::print_stdout, reason = "a test tells what it tried")]
 
+mod aftermath;
 mod component;
 mod contract;
 mod exports;

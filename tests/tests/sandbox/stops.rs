@@ -1,23 +1,29 @@
 //! A component that is stopped: at every operation of its host, before, within and after it, and by
 //! power cuts. What is left is recovered natively and inside the sandbox, the same both ways.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use keelstone::vfs::{Image, MemoryDisk, Vfs};
-use keelstone::{Batch, Db, Durability, ManualClock, Write};
+use keelstone::vfs::{FaultDisk, MemoryDisk};
+use keelstone::{Batch, Db, Durability, Layout, ManualClock, Options, Write};
 use keelstone_host::engine::{Engine, Error};
 use keelstone_host::sandbox::Sandbox;
 use keelstone_host::wasi_fs::{Stop, When};
 use keelstone_tests::crash::{Budget, CRASH_SHAPE, Recording, explore, seeded_run, the_run};
 use keelstone_tests::disk::sandbox;
-use keelstone_tests::rng::seeds;
+use keelstone_tests::rng::{repeat, seeds};
 use keelstone_tests::shape::Shape;
 
-pub(crate) type State = BTreeMap<Vec<u8>, Vec<u8>>;
+use crate::aftermath::{Aftermath, State, state_of};
 
-/// The writes of the program, each a batch; some overwrite, some delete, some are large enough for
-/// several logs.
+/// Small logs and memtables, and work within writes.
+fn options(layout: Layout) -> Options {
+    let shape = Shape { layout, memtable_bytes: 1024, inline_work: true, ..Shape::TINY };
+    shape.options(&ManualClock::new(0))
+}
+
+/// The writes of the program, each a batch; some overwrite, some delete, and together they are large
+/// enough for several logs.
 fn program() -> Vec<Batch> {
     let mut batches = Vec::new();
     for n in 0..14_u32 {
@@ -31,6 +37,11 @@ fn program() -> Vec<Batch> {
         batches.push(batch);
     }
     batches
+}
+
+/// Every third batch waits for a later one's sync.
+const fn durability(index: usize) -> Durability {
+    if index % 3 == 1 { Durability::Buffered } else { Durability::Durable }
 }
 
 /// What the store holds after each number of batches.
@@ -52,90 +63,165 @@ fn states(batches: &[Batch]) -> Vec<State> {
     states
 }
 
-/// Runs the program in an instance until it ends; gives how many batches were acknowledged, and the
-/// operations of the host if it came to its end.
-fn run(sandbox: &Sandbox, disk: &MemoryDisk, batches: &[Batch]) -> (usize, Option<u64>) {
-    let options = Shape::TINY.options(&ManualClock::new(0));
-    let mut acknowledged = 0;
+/// How far a run of the program came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reached {
+    /// Batches that were acknowledged: the end of the process leaves them.
+    acknowledged: usize,
+    /// Those of them that were acknowledged as durable, or came before such a one: a power cut leaves
+    /// them too.
+    durable: usize,
+    /// The operations of the host, if the program came to its end.
+    operations: Option<u64>,
+}
+
+/// Runs the program in an instance until its end, or until it is stopped.
+fn run(sandbox: &Sandbox, disk: &FaultDisk, layout: Layout, batches: &[Batch]) -> Reached {
+    let mut reached = Reached::default();
     let mut go = || -> Result<u64, Error> {
-        let db = sandbox.open(Arc::new(disk.clone()), &options)?;
-        for batch in batches {
-            db.write(batch, Durability::Durable)?;
-            acknowledged += 1;
+        let db = sandbox.open(Arc::new(disk.clone()), &options(layout))?;
+        for (index, batch) in batches.iter().enumerate() {
+            db.write(batch, durability(index))?;
+            reached.acknowledged += 1;
+            if durability(index) == Durability::Durable {
+                reached.durable = reached.acknowledged;
+            }
         }
         db.compact()?;
         db.close()?;
+        reached.durable = reached.acknowledged;
         Ok(db.operations())
     };
     match go() {
-        Ok(operations) => (acknowledged, Some(operations)),
+        Ok(operations) => Reached { operations: Some(operations), ..reached },
         Err(Error::Sandbox(text)) => {
             assert!(text.contains("stopped at operation"), "{text}");
-            (acknowledged, None)
+            reached
         }
         Err(Error::Store(error)) => panic!("the store said {error}"),
     }
 }
 
-pub(crate) fn state_of(db: &dyn Engine) -> State {
-    let entries = db.snapshot().unwrap().scan().unwrap();
-    entries.map(|entry| entry.unwrap()).map(|entry| (entry.key, entry.value)).collect()
+/// The program, stopped at every operation of the host in three ways, and the different places that
+/// it came to, each of which was looked at once.
+struct Stops {
+    layout: Layout,
+    seed: u64,
+    batches: Vec<Batch>,
+    /// What the store holds after each number of batches.
+    states: Vec<State>,
+    aftermath: Aftermath,
+    /// Runs that were stopped.
+    runs: usize,
+    /// What happened to the disk, and how many batches were acknowledged.
+    places: BTreeSet<(String, usize)>,
+    cuts: usize,
+    /// Recoveries that found a batch that was not acknowledged.
+    ahead: usize,
+    /// Recoveries without a buffered batch that was acknowledged.
+    behind: usize,
 }
 
-/// What a recovery finds, natively or inside; and the store can be used.
-fn recover(image: &Image, inside: bool) -> State {
-    let disk: Arc<dyn Vfs> = Arc::new(MemoryDisk::from_image(image));
-    let options = Shape::TINY.options(&ManualClock::new(0));
-    let db: Box<dyn Engine> = if inside {
-        Box::new(sandbox().open(disk, &options).unwrap())
-    } else {
-        Box::new(Db::open(disk, options).unwrap())
-    };
-    let state = state_of(&*db);
-    let mut after = Batch::new();
-    after.put("after", "the end");
-    db.write(&after, Durability::Durable).unwrap();
-    assert_eq!(db.get(b"after").unwrap().unwrap().value, b"the end");
-    db.close().unwrap();
-    state
-}
+impl Stops {
+    /// Stops everywhere; of the power cuts that tear a file one in so many is tried.
+    fn everywhere(layout: Layout, tears_one_in: u64, seed: u64) -> Self {
+        let batches = program();
+        let states = states(&batches);
+        let aftermath = Aftermath::new(options(layout)).sampled(tears_one_in, seed);
+        let (runs, places, cuts, ahead, behind) = (0, BTreeSet::new(), 0, 0, 0);
+        let mut stops =
+            Self { layout, seed, batches, states, aftermath, runs, places, cuts, ahead, behind };
+        for at in 1..=stops.whole_run() {
+            for when in [When::Before, When::Middle, When::After] {
+                stops.stop(Stop { at, when });
+            }
+        }
+        stops.tell();
+        stops
+    }
 
-// Exhaustive: every operation of the run, in three ways.
-#[test]
-fn stopped_at_every_operation_of_the_host_nothing_acknowledged_is_lost() {
-    let batches = program();
-    let states = states(&batches);
-    let (all, operations) = run(&sandbox(), &MemoryDisk::new(), &batches);
-    let operations = operations.expect("nothing stops it");
-    assert!(all == batches.len() && operations > 100, "{all} batches, {operations} operations");
-    let mut ahead = 0;
-    for at in 1..=operations {
-        for when in [When::Before, When::Middle, When::After] {
-            let disk = MemoryDisk::new();
-            let stop = Stop { at, when };
-            let (acknowledged, ended) = run(&sandbox().stopping_at(stop), &disk, &batches);
-            assert_eq!(ended, None, "{stop:?} was never reached");
-            let image = disk.image();
-            let (native, inside) = (recover(&image, false), recover(&image, true));
-            assert_eq!(native, inside, "{stop:?}");
-            let found = states.iter().position(|state| *state == native);
-            let found = found.unwrap_or_else(|| panic!("{stop:?}: no prefix: {native:?}"));
-            let window = acknowledged..=acknowledged + 1;
-            assert!(window.contains(&found), "{stop:?}: {found} of {acknowledged} acknowledged");
-            ahead += usize::from(found > acknowledged);
+    /// The run that nothing stops: it merges or makes tables, and what it leaves holds everything.
+    /// Gives the operations of the host.
+    fn whole_run(&mut self) -> u64 {
+        let disk = FaultDisk::recording();
+        let reached = run(&sandbox(), &disk, self.layout, &self.batches);
+        assert_eq!(reached.durable, self.batches.len());
+        let trace = disk.trace().to_string();
+        let output = if self.layout == Layout::Hash { ".seg" } else { ".table" };
+        let made = |line: &&str| line.starts_with("create ") && line.contains(output);
+        assert!(trace.lines().filter(made).count() > 1, "too little work:\n{trace}");
+        self.look(&disk, reached, "closed");
+        reached.operations.unwrap()
+    }
+
+    fn stop(&mut self, stop: Stop) {
+        let disk = FaultDisk::recording();
+        let reached = run(&sandbox().stopping_at(stop), &disk, self.layout, &self.batches);
+        assert_eq!(reached.operations, None, "{stop:?} was never reached");
+        self.runs += 1;
+        if self.places.insert((disk.trace().to_string(), reached.acknowledged)) {
+            self.look(&disk, reached, &format!("{stop:?}"));
         }
     }
-    assert!(ahead > 0, "no stop fell between a write and its acknowledgement");
+
+    /// What the end of the process and power cuts leave: everything that was promised, and of the rest
+    /// a prefix.
+    fn look(&mut self, disk: &FaultDisk, reached: Reached, what: &str) {
+        let Reached { acknowledged, durable, .. } = reached;
+        let most = self.batches.len().min(acknowledged + 1);
+        let (states, ended) = (&self.states[durable..=most], acknowledged - durable);
+        let test = format!("stops::stopped_at_every_operation_{:?}", self.layout).to_lowercase();
+        let what = format!("{}\n{what}", repeat("sandbox", &test, self.seed));
+        let times = self.aftermath.check(disk, states, ended, &what);
+        self.cuts += times.iter().sum::<usize>();
+        self.behind += times.iter().take(ended).sum::<usize>();
+        self.ahead += times.iter().skip(ended + 1).sum::<usize>();
+    }
+
+    fn tell(&self) {
+        let Self { layout, seed, runs, cuts, ahead, behind, .. } = self;
+        let (places, images) = (self.places.len(), self.aftermath.images());
+        println!(
+            "{layout:?} seed={seed}: runs={runs} places={places} cuts={cuts} images={images} \
+             ahead={ahead} behind={behind}"
+        );
+        assert!(*ahead > 0, "no stop fell between a write and its acknowledgement");
+        assert!(*behind > 0, "no power cut took a buffered batch");
+    }
+}
+
+// Exhaustive: every operation of the run, in three ways. Sampled: the bytes at which power cuts tear
+// files, one in eight; all other power cuts are tried.
+#[test]
+fn stopped_at_every_operation_hash_loses_nothing_acknowledged() {
+    for seed in seeds(1, 1) {
+        let stops = Stops::everywhere(Layout::Hash, 8, seed);
+        assert!(stops.runs > 600 && stops.places.len() > 140, "too few stops");
+        assert!(stops.cuts > 8000 && stops.aftermath.images() > 5000, "too few power cuts");
+    }
+}
+
+// The same with tables; they are longer, so one byte in fifty.
+#[test]
+fn stopped_at_every_operation_ordered_loses_nothing_acknowledged() {
+    for seed in seeds(1, 1) {
+        let stops = Stops::everywhere(Layout::Ordered, 50, seed);
+        assert!(stops.runs > 1500 && stops.places.len() > 300, "too few stops");
+        assert!(stops.cuts > 6000 && stops.aftermath.images() > 4000, "too few power cuts");
+    }
 }
 
 // The same run twice asks the host for the same operations: a stop is repeatable.
 #[test]
 fn a_run_is_the_same_every_time() {
     let batches = program();
-    let (one, two) = (MemoryDisk::new(), MemoryDisk::new());
-    let count = run(&sandbox(), &one, &batches).1;
-    assert_eq!(count, run(&sandbox(), &two, &batches).1);
-    assert_eq!(one.image(), two.image());
+    for layout in [Layout::Hash, Layout::Ordered] {
+        let (one, two) = (FaultDisk::recording(), FaultDisk::recording());
+        let reached = run(&sandbox(), &one, layout, &batches);
+        assert_eq!(reached, run(&sandbox(), &two, layout, &batches));
+        assert_eq!(one.trace().to_string(), two.trace().to_string());
+        assert_eq!(one.cached(), two.cached());
+    }
 }
 
 // The run that holds everything, written by the component to the fault disk: crashed at every
