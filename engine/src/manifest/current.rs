@@ -34,6 +34,8 @@ pub(crate) struct Current {
     file: Box<dyn File>,
     pointer: Pointer,
     generation: u64,
+    /// How long the file is, up to two slots; so much is on the medium before anything is switched.
+    len: usize,
 }
 
 /// Reading one slot.
@@ -111,7 +113,7 @@ impl Current {
             let mut bytes = alloc::vec![0; CURRENT_BYTES];
             bytes[..USED_BYTES].copy_from_slice(&encode_slot(&pointer, 0, 0));
             file.write_at(&bytes, 0)?;
-            Ok(Self { file, pointer, generation: 0 })
+            Ok(Self { file, pointer, generation: 0, len: CURRENT_BYTES })
         };
         let current = make().map_err(Fault::Write)?;
         current.file.sync(SyncMode::All).map_err(|error| Fault::Sync(error.into()))?;
@@ -122,7 +124,7 @@ impl Current {
     pub(crate) fn open(vfs: &dyn Vfs, access: Access, slots: &Slots) -> Result<Self> {
         let file = vfs.open("CURRENT", access)?;
         let (generation, pointer) = slots.newest().ok_or_else(|| slots.error())?;
-        Ok(Self { file, pointer, generation })
+        Ok(Self { file, pointer, generation, len: slots.bytes })
     }
 
     /// Writes a slot into whatever CURRENT there is: beside a valid slot, or over two damaged ones.
@@ -151,7 +153,7 @@ impl Current {
             Ok(file.sync(SyncMode::All)?)
         };
         clear().map_err(Fault::Sync)?;
-        Ok(Self { file, pointer, generation })
+        Ok(Self { file, pointer, generation, len: CURRENT_BYTES })
     }
 
     pub(crate) const fn number(&self) -> u64 {
@@ -177,10 +179,15 @@ impl Current {
         let index = if switches.on(Bug::OneSlot) { 0 } else { usize::from(generation % 2 == 1) };
         let pointer = Pointer { number, ..self.pointer };
         let bytes = encode_slot(&pointer, generation, index);
+        let end = index * SLOT_BYTES + bytes.len();
         self.file.write_at(&bytes, (index * SLOT_BYTES) as u64)?;
+        // Crash: a creation that a power cut has stopped may leave CURRENT shorter than both slots. A slot behind its end
+        // needs the new length on the medium too, or it is gone after the next power cut, and the old manifest is by then.
+        let mode = if end > self.len { SyncMode::All } else { SyncMode::Data };
         if !switches.on(Bug::CurrentNotSynced) {
-            self.file.sync(SyncMode::Data)?;
+            self.file.sync(mode)?;
         }
+        self.len = self.len.max(end);
         (self.pointer, self.generation) = (pointer, generation);
         Ok(())
     }

@@ -9,8 +9,8 @@ use keelstone_tests::shape::Shape;
 
 fn told(title: &str, counts: &FaultCounts) {
     println!(
-        "{title}: runs={} told={} absorbed={} read_only={} healed={}",
-        counts.runs, counts.told, counts.absorbed, counts.read_only, counts.healed
+        "{title}: failed={} runs={} told={} absorbed={} read_only={} healed={}",
+        counts.failed, counts.runs, counts.told, counts.absorbed, counts.read_only, counts.healed
     );
 }
 

@@ -19,6 +19,7 @@ mod during;
 mod faults;
 mod leveldb;
 mod merges;
+mod recovery;
 mod restored;
 mod run;
 mod space;
