@@ -8,6 +8,7 @@
 //!   cuts      the power cuts at one point
 //!   explore   every point of a recorded run, every power cut at it
 //!   faults    every operation of the run fails, every sync fails in every way
+//!   recovery  the same of a recovery from a power cut
 //! ```
 //!
 //! Promise: the same run and seeds give the same states, whatever the number of threads.
@@ -19,6 +20,7 @@ mod faults;
 mod fingerprint;
 mod history;
 mod oracle;
+mod recovery;
 mod run;
 
 pub use driver::{Driver, Recording};

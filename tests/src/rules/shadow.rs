@@ -66,6 +66,8 @@ pub(super) struct Shadow {
     names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
     inodes: Vec<Inode>,
+    /// CURRENT and the manifests when they were read last.
+    read: Image,
     /// What the durable manifest names, if there is a store.
     named: Vec<(String, u64)>,
 }
@@ -184,15 +186,19 @@ impl Shadow {
         let image: Image = control()
             .map(|(name, inode)| (name.clone(), self.inodes[*inode].durable.bytes.clone()))
             .collect();
-        let disk: Arc<dyn Vfs> = Arc::new(MemoryDisk::from_image(&image));
-        self.named = match named_files(&disk) {
-            Ok(named) => named,
-            Err(Error::NoStore) => Vec::new(),
-            Err(error) => {
-                rule(false, || format!("the durable manifest cannot be read: {error}"));
-                Vec::new()
-            }
-        };
+        // Why not each time: most syncs of the directory change neither.
+        if image != self.read {
+            let disk: Arc<dyn Vfs> = Arc::new(MemoryDisk::from_image(&image));
+            self.named = match named_files(&disk) {
+                Ok(named) => named,
+                Err(Error::NoStore) => Vec::new(),
+                Err(error) => {
+                    rule(false, || format!("the durable manifest cannot be read: {error}"));
+                    Vec::new()
+                }
+            };
+            self.read = image;
+        }
         for (name, len) in &self.named {
             let durable = self.durable_names.get(name).map(|inode| self.inodes[*inode].durable.len);
             rule(durable.is_some_and(|durable| durable >= *len), || {

@@ -109,7 +109,7 @@ fn failing_operations_in_seeded_orders() {
 
 #[test]
 fn the_same_schedules_give_the_same_certificate() {
-    let wanted = Schedules { count: 30, seed: 7, faults: true };
+    let wanted = Schedules { count: 10, seed: 7, faults: true };
     let run = || {
         let tried = tried(Layout::Ordered, None, "put:a,durable:b|durable:a", &wanted);
         (tried.certificate, tried.tally)
