@@ -242,6 +242,9 @@ pub(super) struct Crash {
     /// Where a file has grown and bytes are missing, let zeros stand there, never garbage or bytes of other files: fewer states
     #[arg(long)]
     pub(super) zeros: bool,
+    /// Let syncs of directories have no effect, as on a disk that lies about them; no store keeps its promise there
+    #[arg(long)]
+    pub(super) no_dir_sync: bool,
     /// Where a crash leaves more states than about so many, fewer writes are torn at once
     #[arg(long, value_name = "N", default_value = "20000", value_parser = above_zero)]
     pub(super) states: u64,

@@ -115,8 +115,8 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
         (_, true) => Model { unit: Unit::Half, ..Model::HALF },
         _ => Model::HALF,
     };
-    let (depth, garbage) = (args.depth, !args.zeros);
-    let model = Model { depth, garbage, point_states_max: args.states, ..model };
+    let (depth, garbage, dir_sync) = (args.depth, !args.zeros, !args.no_dir_sync);
+    let model = Model { depth, garbage, dir_sync, point_states_max: args.states, ..model };
     let adjust = std::sync::Arc::new(|_: &mut _| {});
     Ok(Settings { layouts, words, program, model, adjust, recordings_max: 0 })
 }

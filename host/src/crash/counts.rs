@@ -42,6 +42,9 @@ fn flags(model: &Model) -> String {
     if !model.garbage {
         flags += " --zeros";
     }
+    if !model.dir_sync {
+        flags += " --no-dir-sync";
+    }
     // Why: the missing sync is sought with as many crashes.
     if model.depth != Model::HALF.depth {
         flags += &format!(" --depth {}", model.depth);
@@ -180,7 +183,7 @@ mod tests {
             end(" --full --states 60")
         );
         assert_eq!(command(Model { unit: Unit::Half, ..Model::HALF }), end(" --half"));
-        let less = Model { garbage: false, depth: 1, ..Model::HALF };
-        assert_eq!(command(less), end(" --zeros --depth 1"));
+        let less = Model { garbage: false, dir_sync: false, depth: 1, ..Model::HALF };
+        assert_eq!(command(less), end(" --zeros --no-dir-sync --depth 1"));
     }
 }

@@ -68,6 +68,17 @@ fn certificate_names_what_was_tried_and_where_it_was_bounded() {
     assert!(value(&one, "program") == "sync" && !one.contains("alphabet="), "{one}");
 }
 
+// A disk that lies about its directories loses stores; the command that is printed shows it again.
+#[test]
+fn directories_whose_sync_has_no_effect_break_the_promise() {
+    let found = keel(["crash", "--words", "0", "--zeros", "--no-dir-sync", "--depth", "1"]);
+    let told = found.failed(3);
+    let (_, command) = told.split_once("repeat: keel ").unwrap_or_else(|| panic!("{told}"));
+    let words: Vec<String> = command.split(' ').map(|word| word.replace('\'', "")).collect();
+    assert!(words.iter().any(|word| word == "--no-dir-sync"), "{command}");
+    assert_eq!(keel(words.iter().map(String::as_str)).failed(3), told);
+}
+
 #[test]
 fn way_to_a_crash_is_gone_again() {
     let way =
