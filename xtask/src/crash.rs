@@ -10,8 +10,9 @@ use crate::shell::{self, Outcome};
 /// More than there are: nothing is left out where writes are torn in the middle only.
 const ALL: &str = "1000000000";
 /// So many states are tried at one point of a short program, and so many of a long one, where writes are torn at every byte:
-/// there are thirteen times as many programs of one word more.
-const STATES: [&str; 2] = ["500", "100"];
+/// with so many of a short one at least one write is torn at each point. There are thirteen times as many programs of one
+/// word more.
+const STATES: [&str; 2] = ["30000", "100"];
 /// So many at one point of a long program where writes are torn in the middle, with garbage and stale bytes.
 const HALVES: &str = "500";
 
