@@ -194,9 +194,7 @@ impl<'a, S: System> Explorer<'a, S> {
     fn judge_lives_again(&mut self, here: &mut Here<S::Seen>, lives: &BTreeSet<LifeKey>) {
         for key in lives {
             here.lives.insert(*key);
-            if self.is_life_kept(key, here.marks) {
-                continue;
-            }
+            let Err(message) = self.judge_life(key, here.marks) else { continue };
             // Why: nobody noted which choices led there.
             let site = self.site(here.op);
             let mut choices = Choices::new();
@@ -210,27 +208,34 @@ impl<'a, S: System> Explorer<'a, S> {
                     let choices = Some(choices.again());
                     let place = Place { op: here.op, bytes: 0, newest: false, choices };
                     self.second_life(here, &disk, &seen, &place);
-                    return;
+                    break;
                 }
                 if !choices.advance() {
                     break;
                 }
             }
+            // Why: what is wrong is told even if the way to it is not found again.
+            let choices = Some(Choices::new());
+            let place = Place { op: here.op, bytes: 0, newest: false, choices };
+            let path = Path { places: Vec::from([place]) };
+            here.violation.get_or_insert(Violation { path, message });
+            return;
         }
     }
 
-    /// Whether everything that crashes of a second life led to is right with so many marks before the first crash.
-    fn is_life_kept(&mut self, key: &LifeKey, marks: usize) -> bool {
-        let Some(life) = self.lives.get_mut(key) else { return true };
+    /// Judges everything that crashes of a second life led to with so many marks before the first crash.
+    fn judge_life(&mut self, key: &LifeKey, marks: usize) -> Result<(), String> {
+        let Some(life) = self.lives.get_mut(key) else { return Ok(()) };
         if life.judged >= marks {
-            return true;
+            return Ok(());
         }
         life.judged = marks;
-        life.met.iter().all(|(seen, second, power)| {
+        life.met.iter().try_for_each(|(seen, second, power)| {
             let second =
                 Second { first_power: true, seen: &life.seen, marks: &life.marks[..*second] };
             let crash = Crash { power: *power, marks: &self.marks[..marks], second: Some(second) };
-            self.system.judge(seen, &crash).is_ok()
+            let judged = self.system.judge(seen, &crash);
+            judged.map_err(|message| format!("crashed again: {message}"))
         })
     }
 
@@ -303,8 +308,13 @@ impl<'a, S: System> Explorer<'a, S> {
             let key = (disk.changes(), number);
             here.lives.insert(key);
             // Why a second time: if more is promised by now and that is broken, the way to it is found by trying it.
-            if !self.lives.contains_key(&key) || !self.is_life_kept(&key, here.marks) {
+            let judged = self.judge_life(&key, here.marks);
+            if !self.lives.contains_key(&key) || judged.is_err() {
                 self.second_life(here, disk, &seen, &place);
+            }
+            if let Err(message) = judged {
+                let path = Path { places: Vec::from([place]) };
+                here.violation.get_or_insert(Violation { path, message });
             }
         }
         here.seen.insert(seen, number);
