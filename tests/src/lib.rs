@@ -15,6 +15,7 @@ pub mod crash;
 pub mod damage;
 pub mod differential;
 pub mod disk;
+pub mod fingerprint;
 pub mod fuzzing;
 pub mod long;
 pub mod merge_tales;

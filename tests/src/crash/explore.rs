@@ -11,11 +11,11 @@ use keelstone::vfs::{FaultDisk, PowerCut};
 
 use super::cuts;
 use super::driver::Recording;
-use super::fingerprint::fingerprint;
 use super::history::{Crash, Window};
 use super::oracle::{Case, Depth, Oracle};
 use crate::cores::{Failure, on_all_cores};
 use crate::differential::quietly;
+use crate::fingerprint::fingerprint;
 
 /// How much of a run is tried.
 #[derive(Clone, Copy, Debug)]

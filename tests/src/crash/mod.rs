@@ -17,7 +17,6 @@ mod cuts;
 mod driver;
 mod explore;
 mod faults;
-mod fingerprint;
 mod history;
 mod oracle;
 mod recovery;
@@ -26,7 +25,6 @@ mod run;
 pub use driver::{Driver, Recording};
 pub use explore::{Budget, Counts, explore};
 pub use faults::{FaultCounts, fail_every_operation, fail_every_sync};
-pub use fingerprint::fingerprint;
 pub use history::{Crash, History, Window};
 pub use oracle::{Case, Depth, Oracle};
 pub use run::{

@@ -11,8 +11,8 @@ use keelstone::vfs::{FaultDisk, PowerCut, Vfs};
 use keelstone::{Batch, Db, Durability, Entry, FileName, ManualClock, OpenMode};
 
 use super::cuts;
-use super::fingerprint::fingerprint;
 use super::history::{History, Window};
+use crate::fingerprint::fingerprint;
 use crate::mirror::{collect, same_entries};
 use crate::shape::Shape;
 

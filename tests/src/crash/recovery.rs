@@ -15,9 +15,9 @@ use super::faults::{
     Driven, FaultCounts, afterwards, every_way, every_way_of_a_sync, go_through, one_fault,
     one_sync_fault,
 };
-use super::fingerprint::fingerprint;
 use super::history::{Crash, History, Window};
 use crate::differential::quietly;
+use crate::fingerprint::fingerprint;
 use crate::mirror::collect;
 use crate::model::{Model, put};
 use crate::op as store;

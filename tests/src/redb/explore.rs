@@ -17,8 +17,8 @@ use super::pending::{Cut, Left, Pending, Step, steps};
 use super::program::{Change, Content, Program};
 use super::release::Release;
 use super::storage::Storage;
-use crate::crash::fingerprint;
 use crate::differential::quietly;
+use crate::fingerprint::fingerprint;
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,14 @@
 //! What is durable for certain, and what has failed.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use keelstone::Error;
 use keelstone::probe::named_files;
 use keelstone::vfs::{Access, File, Image, MemoryDisk, Result, SyncMode, Vfs};
+
+use crate::fingerprint::fingerprint;
 
 /// Stops the test that breaks a rule. Why not twice: a store that is dropped on the way out may break the next one.
 fn rule(kept: bool, words: impl Fn() -> String) {
@@ -66,10 +69,8 @@ pub(super) struct Shadow {
     names: BTreeMap<String, usize>,
     durable_names: BTreeMap<String, usize>,
     inodes: Vec<Inode>,
-    /// CURRENT and the manifests when they were read last.
-    read: Image,
     /// What the durable manifest names, if there is a store.
-    named: Vec<(String, u64)>,
+    named: Arc<Named>,
 }
 
 impl Shadow {
@@ -186,20 +187,8 @@ impl Shadow {
         let image: Image = control()
             .map(|(name, inode)| (name.clone(), self.inodes[*inode].durable.bytes.clone()))
             .collect();
-        // Why not each time: most syncs of the directory change neither.
-        if image != self.read {
-            let disk: Arc<dyn Vfs> = Arc::new(MemoryDisk::from_image(&image));
-            self.named = match named_files(&disk) {
-                Ok(named) => named,
-                Err(Error::NoStore) => Vec::new(),
-                Err(error) => {
-                    rule(false, || format!("the durable manifest cannot be read: {error}"));
-                    Vec::new()
-                }
-            };
-            self.read = image;
-        }
-        for (name, len) in &self.named {
+        self.named = named(&image);
+        for (name, len) in &*self.named {
             let durable = self.durable_names.get(name).map(|inode| self.inodes[*inode].durable.len);
             rule(durable.is_some_and(|durable| durable >= *len), || {
                 format!(
@@ -208,6 +197,42 @@ impl Shadow {
             });
         }
     }
+}
+
+/// The files that a manifest names, with their least lengths.
+type Named = Vec<(String, u64)>;
+
+/// So many images are remembered, then all are forgotten.
+const REMEMBERED_MAX: usize = 10_000;
+
+thread_local! {
+    /// What was in manifests. Why it is remembered: most syncs of the directory change none, and the fault loops drive one
+    /// run thousands of times, each time through the same manifests.
+    static NAMED: RefCell<HashMap<u128, Arc<Named>>> = RefCell::default();
+}
+
+/// What the manifest names in an image of CURRENT and the manifests.
+fn named(image: &Image) -> Arc<Named> {
+    let key = fingerprint(image);
+    if let Some(named) = NAMED.with_borrow(|known| known.get(&key).cloned()) {
+        return named;
+    }
+    let disk: Arc<dyn Vfs> = Arc::new(MemoryDisk::from_image(image));
+    let named = match named_files(&disk) {
+        Ok(named) => Arc::new(named),
+        Err(Error::NoStore) => Arc::default(),
+        Err(error) => {
+            rule(false, || format!("the durable manifest cannot be read: {error}"));
+            return Arc::default();
+        }
+    };
+    NAMED.with_borrow_mut(|known| {
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(key, Arc::clone(&named));
+    });
+    named
 }
 
 fn read(file: &dyn File) -> Result<Vec<u8>> {

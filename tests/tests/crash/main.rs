@@ -24,3 +24,6 @@ mod restored;
 mod run;
 mod space;
 mod trees;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

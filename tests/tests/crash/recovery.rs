@@ -13,9 +13,10 @@ use keelstone::vfs::{FaultDisk, PowerCut, Vfs};
 use keelstone::{Batch, Db, Durability, Event, FileName, ManualClock, Observer};
 use keelstone_tests::cores::on_all_cores;
 use keelstone_tests::crash::{
-    CRASH_SHAPE, FaultCounts, ORDERED_CRASH_SHAPE, Recording, fingerprint, the_ordered_run, the_run,
+    CRASH_SHAPE, FaultCounts, ORDERED_CRASH_SHAPE, Recording, the_ordered_run, the_run,
 };
 use keelstone_tests::differential::quietly;
+use keelstone_tests::fingerprint::fingerprint;
 use keelstone_tests::mirror::START_MS;
 use keelstone_tests::op::Op;
 use keelstone_tests::rng::{Rng, repeat, seeds};

@@ -27,6 +27,9 @@ use keelstone::vfs::crash::Model;
 use keelstone::{Layout, Options};
 use keelstone_host::crash::{Program, Settings};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Both layouts, the engine as it is.
 fn settings(words: usize, model: Model) -> Settings {
     let layouts = vec![Layout::Hash, Layout::Ordered];

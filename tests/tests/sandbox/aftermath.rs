@@ -11,8 +11,8 @@ use std::sync::Arc;
 use keelstone::vfs::{FaultDisk, Image, MemoryDisk, Vfs};
 use keelstone::{Batch, Db, Durability, Options};
 use keelstone_host::engine::{Engine, Error};
-use keelstone_tests::crash::fingerprint;
 use keelstone_tests::disk::sandbox;
+use keelstone_tests::fingerprint::fingerprint;
 use keelstone_tests::rng::Rng;
 
 /// What a store shows: its keys with their values.
