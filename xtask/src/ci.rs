@@ -7,9 +7,13 @@ use std::time::Instant;
 use crate::shell::{self, Outcome};
 use crate::{bench, browser, component, demo, nostd, test, tidy};
 
+/// What a run takes from an empty target directory, and some more.
+const WANTED_MIB: u64 = 8192;
+
 /// Runs the steps in order and stops at the first that fails.
 pub fn run() -> Outcome {
     let start = Instant::now();
+    tell_free_space();
     component::ready();
     step("format", format)?;
     step("tidy", tidy::run)?;
@@ -23,6 +27,7 @@ pub fn run() -> Outcome {
     step("browser", || browser::ready().map(|path| println!("{}", path.display())))?;
     step("benchmarks, small", bench::small)?;
     println!("all but the tests: {:.1} s", start.elapsed().as_secs_f64());
+    tell_free_space();
     // Why: without `step`, whose closing line would stand below the runner's summary.
     println!("== test");
     test::run(None)
@@ -35,6 +40,18 @@ fn step(name: &str, work: impl FnOnce() -> Outcome) -> Outcome {
     let word = if outcome.is_ok() { "ok" } else { "FAILED" };
     println!("== {name}: {word}, {:.1} s", start.elapsed().as_secs_f64());
     outcome
+}
+
+/// Says how much space the disk has. Why: with a full one the tests fail, each in its own words, and none names the cause.
+fn tell_free_space() {
+    // Two lines, the second with the free kibibytes as its fourth word (POSIX, df -P).
+    let table = shell::capture(&mut shell::command("df", ["-P", "-k", "."]));
+    let table = table.unwrap_or_default();
+    let free = table.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+    match free.map(|kib: u64| kib >> 10) {
+        Some(mib) => println!("free on this disk: {mib} MiB, wanted: {WANTED_MIB}"),
+        None => println!("free on this disk: unknown, wanted: {WANTED_MIB} MiB"),
+    }
 }
 
 fn format() -> Outcome {
