@@ -17,6 +17,7 @@ mod bugs;
 mod mistakes;
 mod models;
 mod programs;
+mod purpose;
 mod report;
 mod schedules;
 mod syncs;

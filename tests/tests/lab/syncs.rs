@@ -4,16 +4,19 @@
 //! Of no consequence is a change after which no crash can leave anything new ([`Trace::new_points`]), and one of order
 //! with which every state at every new point keeps the promise. A sync that has nothing to make durable where it stands
 //! is of the first kind; then the same line of the engine is caught elsewhere, that of an open after a kill. Whatever else
-//! is not noticed stands in a list, with what it is there for.
+//! is not noticed when it is gone stands in a list with its purpose, and what shows the purpose is done here too.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use keelstone::lab::Bug;
 use keelstone::vfs::crash::{Crash, Life, Model, Second, System, Unit, explore_points};
 use keelstone::vfs::{Trace, Vfs};
 use keelstone::{Layout, Options};
 use keelstone_host::crash::{Seen, Store};
+
+use crate::purpose::{Missing, Purpose};
 
 /// A run with rotation, a merge, a close, and a kill in it.
 const HASH: &str = "put:a,durable:b,big:a,big:b,delete:a,compact,put:b,reopen,durable:a,big:a,work,work,sync,put:b,kill,put:a";
@@ -57,7 +60,14 @@ struct Change {
 }
 
 fn store(layout: Layout, program: &str) -> Store {
-    let adjust = Arc::new(|options: &mut Options| options.lab.manifest_bytes = 600);
+    mistaken(layout, program, None)
+}
+
+fn mistaken(layout: Layout, program: &str, bug: Option<Bug>) -> Store {
+    let adjust = Arc::new(move |options: &mut Options| {
+        options.lab.manifest_bytes = 600;
+        options.lab.bug = bug;
+    });
     Store::new(layout, program.parse().unwrap(), adjust)
 }
 
@@ -183,8 +193,8 @@ fn opens(layout: Layout, program: &str) -> Vec<std::ops::Range<usize>> {
     again.map(|n| steps(n)..steps(n + 1)).collect()
 }
 
-/// Tries all of it; what is not noticed and not proven must be `kept`, and is there for the reason beside it.
-fn check(layout: Layout, program: &str, kept: &[(&str, &str)]) {
+/// Tries all of it; what is not noticed and not proven must be `kept`, and its purpose is shown.
+fn check(layout: Layout, program: &str, kept: &[(&str, Purpose)]) {
     let store = store(layout, program);
     let (trace, _) = store.record().unwrap();
     let changes = changes(&trace);
@@ -232,27 +242,43 @@ fn check(layout: Layout, program: &str, kept: &[(&str, &str)]) {
         Verdict::Harmless => change.removed,
         Verdict::Unnoticed => true,
     });
-    let found = found.map(|(change, _)| change.what.clone()).chain(missed);
-    let found: Vec<String> = found.collect();
-    let kept: Vec<&str> = kept.iter().map(|(what, _)| *what).collect();
-    assert_eq!(found, kept, "what is new may be missing in the lab; what is gone is needed now");
+    let found: Vec<&Change> = found.map(|(change, _)| change).collect();
+    let names: Vec<&str> = found.iter().map(|change| change.what.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().chain(missed.iter().map(String::as_str)).collect();
+    let kept_names: Vec<&str> = kept.iter().map(|(what, _)| *what).collect();
+    assert_eq!(
+        names, kept_names,
+        "what is new may be missing in the lab; what is gone is needed now"
+    );
+
+    let kept: Vec<(&Change, Purpose)> =
+        found.into_iter().zip(kept.iter().map(|(_, purpose)| *purpose)).collect();
+    let shown = each(&kept, |(change, purpose)| {
+        let op = change.op;
+        if *purpose == Purpose::AfterKill {
+            let role = role(&line(&trace, op));
+            let opening = opens.iter().any(|open| open.contains(&op));
+            return (opening && after_kills.contains(&role)).then_some(role);
+        }
+        let missing = Missing { store: &store, trace: &trace, op, without: &change.trace };
+        missing.shows(*purpose, |bug| mistaken(layout, program, Some(bug)).record().unwrap().0)
+    });
+    for ((Change { what, .. }, purpose), shown) in kept.iter().zip(shown) {
+        let shown = shown.unwrap_or_else(|| panic!("{what}: nothing shows {purpose:?}"));
+        println!("{layout:?} {what}: {purpose:?} {shown}");
+    }
 }
 
 /// What is not noticed in the hash layout, and what it is there for.
-const KEPT_HASH: [(&str, &str); 4] = [
-    (
-        "37 `sync 000002.hint all` removed",
-        "a hint that is whole is believed: under a file that the manifest calls closed it does not rest on checksums alone",
-    ),
-    ("49 `sync 000004.hint all` removed", "the same for the output of a merge"),
-    (
-        "59 `sync 000001.manifest all` removed",
-        "the mark of a clean close: no write depends on it, but without it damage could pass for a torn tail",
-    ),
-    (
-        "62 `sync_dir .` removed",
-        "what is open here are removals, which the next open does again; after a kill names can be, and it is caught",
-    ),
+const KEPT_HASH: [(&str, Purpose); 4] = [
+    // A hint that is whole is believed, so that the records of a sealed file need not be read.
+    ("37 `sync 000002.hint all` removed", Purpose::OpensSooner),
+    // So small a segment is read as fast as its hint; but damage to a record that nobody needs is not met.
+    ("49 `sync 000004.hint all` removed", Purpose::Damage),
+    // The mark of a clean close: without it damage to the last log passes for a torn tail.
+    ("59 `sync 000001.manifest all` removed", Purpose::Damage),
+    // What is open here are removals, which the next open does again; after a kill it is names.
+    ("62 `sync_dir .` removed", Purpose::AfterKill),
 ];
 
 #[test]
@@ -261,31 +287,19 @@ fn a_sync_that_is_missing_or_misplaced_is_noticed() {
 }
 
 /// The same in the ordered layout.
-const KEPT_ORDERED: [(&str, &str); 8] = [
-    (
-        "40 `sync 000003.log all` removed",
-        "all but the footer of this log is durable: without it nothing is lost, but damage could pass for a torn tail",
-    ),
-    (
-        "53 `sync_dir .` removed",
-        "the name of a log: the sync of the new manifest's name, before CURRENT leads there, covers it in this run",
-    ),
-    (
-        "60 `sync 000001.manifest all` removed",
-        "that the manifest goes on in the next one: no crash needs it, but with a damaged slot of CURRENT and its removal \
-         undone it would pass for the newest",
-    ),
-    ("66 `sync 000004.log all` removed", "as that of the log before"),
-    ("101 `sync_dir .` removed", "the name of a table, as that of the log"),
-    ("108 `sync 000007.manifest all` removed", "as that of the manifest before"),
-    (
-        "127 `sync 000013.manifest all` removed",
-        "the mark of a clean close: no write depends on it, but without it damage could pass for a torn tail",
-    ),
-    (
-        "130 `sync_dir .` removed",
-        "what is open here are removals, which the next open does again; after a kill names can be, and it is caught",
-    ),
+const KEPT_ORDERED: [(&str, Purpose); 8] = [
+    // Of this log all but the footer is durable; elsewhere it is writes.
+    ("40 `sync 000003.log all` removed", Purpose::Mistake(Bug::OlderLogNotSynced)),
+    // The name of a log; here the sync of the new manifest's name covers it.
+    ("53 `sync_dir .` removed", Purpose::Mistake(Bug::LogNameNotSynced)),
+    // That the manifest goes on in the next one: with a damaged slot of CURRENT it is found all the same.
+    ("60 `sync 000001.manifest all` removed", Purpose::Damage),
+    ("66 `sync 000004.log all` removed", Purpose::Mistake(Bug::OlderLogNotSynced)),
+    // The name of a table; here too that of the new manifest covers it.
+    ("101 `sync_dir .` removed", Purpose::Mistake(Bug::OutputNamesNotSynced)),
+    ("108 `sync 000007.manifest all` removed", Purpose::Damage),
+    ("127 `sync 000013.manifest all` removed", Purpose::Damage),
+    ("130 `sync_dir .` removed", Purpose::AfterKill),
 ];
 
 #[test]
