@@ -199,6 +199,8 @@ pub(super) struct Found {
     fill: Option<Fill>,
     /// What the file holds after changes.
     row: Option<Arc<Vec<u8>>>,
+    /// From here on the bytes were taken by [`behind`](Self::behind), and have changed by writes alone since then.
+    taken: Option<u64>,
 }
 
 /// What decisions are made with.
@@ -266,6 +268,15 @@ impl Found {
         Arc::make_mut(row)
     }
 
+    /// The bytes from `end` on up to where they were taken before, without zeros at their end.
+    pub(super) fn behind(&mut self, end: u64) -> Vec<u8> {
+        let upto = self.taken.map_or(usize::MAX, index).min(self.row().len());
+        self.taken = Some(self.taken.map_or(end, |taken| taken.min(end)));
+        let behind = self.row().get(index(end)..upto).unwrap_or_default();
+        let used = behind.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        behind[..used].to_vec()
+    }
+
     /// Bytes that were overwritten need no decision any more.
     pub(super) fn overwritten(&mut self, range: Range<u64>) {
         if self.left.is_some() {
@@ -314,17 +325,23 @@ impl Found {
         let Some(left) = self.left.clone() else { return };
         let end = range.end.min(bytes::count(&self.bytes));
         for open in self.seen.gaps(range.start..end) {
+            let range = index(open.start)..index(open.end);
+            // Why only then: before the first write nothing was taken.
+            let before = self.taken.and_then(|_| self.row().get(range.clone())).map(<[u8]>::to_vec);
             match with.model.unit {
                 Unit::Byte => self.settle_bytes(&left, open.clone(), with),
                 Unit::Write | Unit::Half => self.settle_writes(&left, open.clone(), with),
             }
             if let Some(row) = &mut self.row {
                 // Why: changes lie over what the crash left, and what was changed is not open.
-                let (row, range) = (Arc::make_mut(row), index(open.start)..index(open.end));
+                let row = Arc::make_mut(row);
                 let upto = range.end.min(row.len());
                 if range.start < upto {
                     row[range.start..upto].copy_from_slice(&self.bytes[range.start..upto]);
                 }
+            }
+            if before.is_some_and(|before| self.row().get(range) != Some(&*before)) {
+                self.taken = self.taken.max(Some(open.end));
             }
             self.seen.add(open);
         }

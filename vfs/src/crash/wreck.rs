@@ -447,14 +447,12 @@ impl File for WreckFile {
                 found.overwritten(old..u64::MAX);
             }
             bytes::write_at(found.row_mut(), buf, offset)?;
-            let end = usize::try_from(end).unwrap_or(usize::MAX);
-            let behind = found.row().get(end..).unwrap_or_default();
-            let used = behind.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            Ok(behind[..used].to_vec())
+            Ok(found.behind(end))
         })?;
         wreck.note("write", buf, offset ^ self.ino << 32);
         if !behind.is_empty() {
-            // Why: over a torn tail a write may end where a lost one ended, and what stood behind that is valid again.
+            // Why: over a torn tail a write may end where a lost one ended, and what stood behind that is valid again. What
+            // was noted behind an earlier write is known, with the writes since then.
             wreck.note("behind", &behind, end);
         }
         Ok(())
