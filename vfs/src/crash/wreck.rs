@@ -483,3 +483,59 @@ impl File for WreckFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that fails")]
+mod tests {
+    use super::{Site, WreckDisk};
+    use crate::crash::{Choices, Model};
+    use crate::{Access, FaultDisk, SyncMode, Vfs};
+    use alloc::collections::BTreeSet;
+    use alloc::sync::Arc;
+
+    /// A file in which bytes 200 to 210 may be there; one is changed in front, what `read` says is looked at, then another.
+    fn changes(read: Option<u64>) -> BTreeSet<(u64, [u8; 10])> {
+        let disk = FaultDisk::recording();
+        let file = disk.create("f").unwrap();
+        file.write_at(&[1; 300], 0).unwrap();
+        file.sync(SyncMode::All).unwrap();
+        disk.sync_dir("").unwrap();
+        file.write_at(&[2; 10], 200).unwrap();
+        let site = Arc::new(Site::new(disk.left(), &Model::HALF, None));
+        let (mut choices, mut found) = (Choices::new(), BTreeSet::new());
+        loop {
+            let wreck = WreckDisk::new(&site, choices, false);
+            let file = wreck.open("f", Access::Write).unwrap();
+            file.write_at(b"a", 0).unwrap();
+            let mut bytes = [1; 10];
+            if let Some(at) = read {
+                file.read_at(&mut bytes, at).unwrap();
+            }
+            file.write_at(b"b", 1).unwrap();
+            found.insert((wreck.changes(), bytes));
+            choices = wreck.choices();
+            if !choices.advance() {
+                return found;
+            }
+        }
+    }
+
+    // The second write may end where a lost one ended: what stands behind it by then makes a difference, though the first
+    // write has noted what stood there before it was decided.
+    #[test]
+    fn bytes_decided_between_two_writes_make_a_difference() {
+        let found = changes(Some(200));
+        assert!(found.len() > 2, "there, missing and torn: {found:?}");
+        let different: BTreeSet<u64> = found.iter().map(|(changes, _)| *changes).collect();
+        assert_eq!(different.len(), found.len(), "{found:?}");
+    }
+
+    // What was looked at and is as it was before makes none, or lives that are alike would be crashed twice.
+    #[test]
+    fn bytes_decided_as_they_were_make_no_difference() {
+        let nothing = changes(None);
+        assert_eq!(nothing.len(), 1);
+        assert_eq!(changes(Some(100)), nothing);
+        assert!(changes(Some(200)).is_superset(&nothing), "nothing of the write is there");
+    }
+}
