@@ -114,13 +114,16 @@ struct Small {
 impl Small {
     /// How many effects are neither nothing nor a whole write.
     fn odd(&self) -> (usize, usize) {
-        let whole = |line: &&String| line.ends_with(" there") || line.ends_with(" missing");
+        let torn = |line: &&String| line.contains(" up to ");
+        let ends = |line: &&String| line.ends_with(" there") || line.ends_with(" missing");
+        let whole = |line: &&String| ends(line) && !torn(line);
         let whole = self.effects.iter().filter(whole).count();
         (self.effects.len() - whole, self.effects.len())
     }
 }
 
-/// Takes decisions of the last crash back to `plain`, one by one, as long as something is wrong.
+/// Takes decisions back to `plain`, one by one, as long as something is wrong: those of the last crash, then those of the
+/// first.
 fn shrink<S: System>(
     system: &S,
     trace: &Trace,
@@ -129,22 +132,42 @@ fn shrink<S: System>(
     plain: u32,
 ) -> Option<Small> {
     let mut small: Option<Small> = None;
+    for place in (0..path.places.len()).rev() {
+        let start = small.as_ref().map_or(path, |small| &small.path).clone();
+        small = shrink_place(system, trace, model, (&start, place), plain).or(small);
+    }
+    small
+}
+
+/// The same at one place of the path.
+fn shrink_place<S: System>(
+    system: &S,
+    trace: &Trace,
+    model: &Model,
+    (path, place): (&Path, usize),
+    plain: u32,
+) -> Option<Small> {
+    let mut small: Option<Small> = None;
     let mut path = path.clone();
     let mut at = 0;
     loop {
-        let choices = path.places.last()?.choices.clone()?;
-        if at >= choices.len() {
+        let Some(choices) = path.places[place].choices.clone().filter(|c| at < c.len()) else {
             return small;
-        }
+        };
         for value in [plain, 1 - plain] {
             if choices.value(at) == value {
                 break;
             }
             let mut trial = path.clone();
-            trial.places.last_mut()?.choices = Some(choices.with(at, value));
+            trial.places[place].choices = Some(choices.with(at, value));
             let Ok(walked) = walk_path(system, trace, model, &trial) else { continue };
             if let Some(message) = walked.message() {
-                trial.places.last_mut()?.choices = walked.choices.clone();
+                // Why all: after another first crash the second may decide other things.
+                let all = [walked.first_choices.as_ref(), walked.choices.as_ref()];
+                let all = all.into_iter().skip(2 - trial.places.len());
+                for (place, choices) in trial.places.iter_mut().zip(all) {
+                    place.choices = choices.cloned();
+                }
                 small = Some(Small { path: trial.clone(), message, effects: walked.words });
                 path = trial;
                 break;

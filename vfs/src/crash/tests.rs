@@ -504,20 +504,43 @@ impl System for Overwriter {
     }
 }
 
+/// Records over zeros, none of them synced.
+fn overwritten(records: &[[u8; 2]]) -> crate::Trace {
+    let disk = FaultDisk::recording();
+    let file = disk.create("a").unwrap();
+    file.write_at(&[0; 8], 0).unwrap();
+    file.sync(SyncMode::All).unwrap();
+    disk.sync_dir("").unwrap();
+    for (n, record) in (0..).zip(records) {
+        file.write_at(record, 2 * n).unwrap();
+    }
+    disk.trace()
+}
+
 // Two recoveries change the disk alike and show the same, but behind what they write there are zeros for one, and a whole
 // record for the other. The second is crashed again too.
 #[test]
 fn what_stands_behind_a_write_of_recovery_makes_another_life() {
-    let disk = FaultDisk::recording();
-    let file = disk.create("a").unwrap();
-    file.write_at(&[0; 4], 0).unwrap();
-    file.sync(SyncMode::All).unwrap();
-    disk.sync_dir("").unwrap();
-    file.write_at(&[1, b'x'], 0).unwrap();
-    file.write_at(&[2, b'y'], 2).unwrap();
-    let certificate = explore(&Overwriter, &disk.trace(), &Model { kills: false, ..Model::FULL });
+    let trace = overwritten(&[[1, b'x'], [2, b'y']]);
+    let certificate = explore(&Overwriter, &trace, &Model { kills: false, ..Model::FULL });
     let violation = certificate.violations.first().expect("the mistake is found");
     assert_eq!(violation.message, "crashed again: [114] was there, now [114, 121]");
+}
+
+// Of the first crash too only what matters is left: a write that is torn where one that is there does as well.
+#[test]
+fn both_crashes_of_an_explanation_are_made_small() {
+    let trace = overwritten(&[[1, b'x'], [2, b'y'], [9, b'z']]);
+    let model = Model { kills: false, ..Model::FULL };
+    let mut path = explore(&Overwriter, &trace, &model).violations[0].path.clone();
+    for tail in [0, 1] {
+        // The newest write is there, or a part of it.
+        path.places[0].choices = Some(format!("0.{tail}").parse().unwrap());
+        let told = explain(&Overwriter, &trace, &model, &path).unwrap();
+        let first = told.effects.iter().filter(|line| line.starts_with("first crash: "));
+        let first: Vec<&str> = first.filter_map(|line| line.split(" of ").nth(1)).collect();
+        assert_eq!(first, ["bytes 0..2 missing", "bytes 2..4 there"], "{told}");
+    }
 }
 
 /// One byte. Recovery makes the file empty and writes the byte anew: a mistake, since a crash between the two loses it.

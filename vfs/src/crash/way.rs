@@ -20,6 +20,8 @@ pub(super) struct Walked<Seen> {
     pub(super) result: Result<Seen, String>,
     pub(super) words: Vec<String>,
     pub(super) choices: Option<Choices>,
+    /// If there were two crashes: the choices of the first.
+    pub(super) first_choices: Option<Choices>,
     found: FaultDisk,
     /// The disk when it crashed.
     crashed: FaultDisk,
@@ -53,6 +55,7 @@ pub(super) fn walk_path<S: System>(
     let between = disk.trace();
     let mut second = walk_place(system, &between, &model, last, Some(before))?;
     (second.between, second.first) = (Some(between), Some(seen));
+    second.first_choices = walked.choices;
     second.words.splice(0..0, walked.words.into_iter().map(|line| format!("first crash: {line}")));
     Ok(second)
 }
@@ -80,8 +83,19 @@ fn walk_place<S: System>(
         let result = system.recover(Arc::new(used.clone()), &explorer.life(None));
         let result = result
             .and_then(|seen| system.judge(&seen, &explorer.crash(marks, power)).map(|()| seen));
-        let (words, choices, wreck, between, first) = (Vec::new(), None, None, None, None);
-        return Ok(Walked { result, words, choices, found, crashed, wreck, between, first });
+        let (words, wreck, between, first) = (Vec::new(), None, None, None);
+        let (choices, first_choices) = (None, None);
+        return Ok(Walked {
+            result,
+            words,
+            choices,
+            first_choices,
+            found,
+            crashed,
+            wreck,
+            between,
+            first,
+        });
     };
     let earlier = place.newest.then(|| {
         walk.seek(place.op.saturating_sub(1), 0);
@@ -96,8 +110,8 @@ fn walk_place<S: System>(
         result.and_then(|seen| system.judge(&seen, &explorer.crash(marks, power)).map(|()| seen));
     let (words, choices) = (disk.words(), Some(disk.choices().again()));
     let found = disk.disk();
-    let (wreck, between, first) = (Some(disk), None, None);
-    Ok(Walked { result, words, choices, found, crashed, wreck, between, first })
+    let (wreck, between, first, first_choices) = (Some(disk), None, None, None);
+    Ok(Walked { result, words, choices, first_choices, found, crashed, wreck, between, first })
 }
 
 impl<Seen> Walked<Seen> {
