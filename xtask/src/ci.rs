@@ -13,7 +13,7 @@ const WANTED_MIB: u64 = 8192;
 /// Runs the steps in order and stops at the first that fails.
 pub fn run() -> Outcome {
     let start = Instant::now();
-    tell_free_space();
+    println!("{}, wanted: {WANTED_MIB} MiB", free_space());
     component::ready();
     step("format", format)?;
     step("tidy", tidy::run)?;
@@ -27,7 +27,7 @@ pub fn run() -> Outcome {
     step("browser", || browser::ready().map(|path| println!("{}", path.display())))?;
     step("benchmarks, small", bench::small)?;
     println!("all but the tests: {:.1} s", start.elapsed().as_secs_f64());
-    tell_free_space();
+    println!("{}", free_space());
     // Why: without `step`, whose closing line would stand below the runner's summary.
     println!("== test");
     test::run(None)
@@ -42,16 +42,17 @@ fn step(name: &str, work: impl FnOnce() -> Outcome) -> Outcome {
     outcome
 }
 
-/// Says how much space the disk has. Why: with a full one the tests fail, each in its own words, and none names the cause.
-fn tell_free_space() {
+/// How much space is left where things are built. Why it is told: on a full disk tests fail, each in its own words, and none
+/// names the cause.
+fn free_space() -> String {
+    let target = shell::root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_default());
     // Two lines, the second with the free kibibytes as its fourth word (POSIX, df -P).
-    let table = shell::capture(&mut shell::command("df", ["-P", "-k", "."]));
-    let table = table.unwrap_or_default();
+    let table = shell::capture(shell::command("df", ["-P", "-k"]).arg(target)).unwrap_or_default();
     let free = table.lines().nth(1).and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
-    match free.map(|kib: u64| kib >> 10) {
-        Some(mib) => println!("free on this disk: {mib} MiB, wanted: {WANTED_MIB}"),
-        None => println!("free on this disk: unknown, wanted: {WANTED_MIB} MiB"),
-    }
+    free.map_or_else(
+        || String::from("free on the disk: unknown"),
+        |kib: u64| format!("free on the disk: {} MiB", kib >> 10),
+    )
 }
 
 fn format() -> Outcome {

@@ -266,14 +266,16 @@ impl Journal {
         plan: &Plan,
         files: &[Arc<LogFile>],
     ) -> Result<()> {
-        if !self.switches.on(Bug::RecoveryNotSynced) {
+        let left_out = |bug| self.switches.on(Bug::RecoveryNotSynced) || self.switches.on(bug);
+        if !left_out(Bug::NamesNotSyncedAgain) {
             let synced = crate::manifest::sync_root(&*self.vfs, self.switches);
             synced.map_err(|fault| self.settle(fault))?;
-            for tail in plan.tails.iter().filter(|tail| tail.fate != Fate::Remove) {
-                // Crash: nothing was acknowledged since the open; the next recovery reads the same or less.
-                let synced = tail.file.sync(SyncMode::All);
-                synced.map_err(|error| self.settle(crate::manifest::Fault::Sync(error.into())))?;
-            }
+        }
+        let logs = plan.tails.iter().filter(|tail| tail.fate != Fate::Remove);
+        for tail in logs.filter(|_| !left_out(Bug::LogsNotSyncedAgain)) {
+            // Crash: nothing was acknowledged since the open; the next recovery reads the same or less.
+            let synced = tail.file.sync(SyncMode::All);
+            synced.map_err(|error| self.settle(crate::manifest::Fault::Sync(error.into())))?;
         }
         let edits: Vec<Edit> = plan.tails.iter().filter_map(|tail| self.edit_for(tail)).collect();
         if !edits.is_empty() {

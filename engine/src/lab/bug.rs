@@ -108,6 +108,10 @@ bugs! {
     ManifestNotSyncedAgain,
     /// Recovery does not sync CURRENT, which it has read.
     CurrentNotSyncedAgain,
+    /// Recovery does not sync the directory, whose names it has read.
+    NamesNotSyncedAgain,
+    /// Recovery does not sync the logs that it has read.
+    LogsNotSyncedAgain,
     /// Files that the manifest does not name go before the manifest is synced.
     OrphansRemovedEarly,
     /// Recovery gives numbers again that files without a name in the manifest have.

@@ -28,7 +28,7 @@ pub struct Redb<R> {
 pub enum Seen {
     /// It is refused, without a panic.
     Refused(String),
-    /// The state after this commit, and whether that of an earlier recovery is there.
+    /// The state after this commit, and whether the commit of an earlier recovery is there.
     After(usize, bool),
 }
 
@@ -86,7 +86,10 @@ impl<R: Release> Redb<R> {
             Ok(db) => db,
         };
         let mut content = R::read(&db)?;
-        let more = content.remove(&MORE).is_some();
+        let more = match content.remove(&MORE) {
+            Some(value) if value != MORE_VALUE => return Err("a value that nobody put".into()),
+            more => more.is_some(),
+        };
         let Some(at) = self.contents.iter().position(|known| *known == content) else {
             return Err("the tables hold what they never held after a commit".into());
         };
@@ -116,22 +119,26 @@ impl<R: Release> System for Redb<R> {
     fn judge(&self, seen: &Seen, crash: &Crash<'_, Seen>) -> Result<(), String> {
         let commit = |mark: &u64| crate::index(mark / 2);
         let acknowledged = crash.marks.iter().rev().find(|mark| **mark % 2 == 1).map(commit);
+        let second = crash.second.map_or(&[][..], |second| second.marks);
+        let is_shown = second.contains(&SHOWN);
         let (at, more) = match seen {
-            // Why: a file has a length before it has its magic number; until its creation is acknowledged it may be nothing.
-            Seen::Refused(_) if acknowledged.is_none() => return Ok(()),
+            // Why: a file has a length before it has its magic number; until its creation is acknowledged, or an open has
+            // shown it, it may be nothing.
+            Seen::Refused(_) if acknowledged.is_none() && !is_shown => return Ok(()),
             Seen::Refused(error) => return Err(error.clone()),
             Seen::After(at, more) => (*at, *more),
         };
         let mut allowed = acknowledged.unwrap_or(0)..=crash.marks.last().map_or(0, commit);
-        if let Some(second) = crash.second
-            && let Seen::After(shown, _) = *second.seen
+        if let Some(Seen::After(shown, _)) = crash.second.map(|second| second.seen)
+            && is_shown
         {
-            if second.marks.contains(&SHOWN) {
-                allowed = shown..=shown;
-            }
-            if second.marks.contains(&MORE_RETURNED) && !more {
-                return Err("the commit after recovery is gone".into());
-            }
+            allowed = *shown..=*shown;
+        }
+        if more && !is_shown {
+            return Err("the commit after recovery is there before it was begun".into());
+        }
+        if second.contains(&MORE_RETURNED) && !more {
+            return Err("the commit after recovery is gone".into());
         }
         if allowed.contains(&at) {
             return Ok(());

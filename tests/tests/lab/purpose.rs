@@ -6,23 +6,25 @@ use std::sync::Arc;
 use keelstone::lab::Bug;
 use keelstone::vfs::crash::{Crash, Life, System};
 use keelstone::vfs::{CountingDisk, Image, MemoryDisk, PowerCut, Trace};
+use keelstone::{Db, Layout, Options};
 use keelstone_host::crash::Store;
 use keelstone_tests::fingerprint::fingerprint;
 
 use crate::mistakes::CAUGHT;
+use crate::syncs::role;
 
 /// What shows that a sync is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Damage after a power cut: with the sync it is told, and without it it passes for something else; or with the sync it
-    /// does no harm, and without it it stops the store.
-    Damage,
+    /// Damage after a power cut, the first that is found, and what comes of it with the sync and without. It is told, and
+    /// passes for something else without; or it does no harm, and stops the store without.
+    Damage(&'static str),
     /// An open after a power cut reads less.
     OpensSooner,
-    /// An open after a kill: there the same line of the engine is caught.
-    AfterKill,
-    /// The same line of the engine is left out by this mistake, which a program of the table catches.
+    /// The line of the engine is left out by this mistake, which a program of the table catches.
     Mistake(Bug),
+    /// The line is that of another sync of the run, whose purpose is shown: the same stands before and behind it.
+    LineOf(usize),
 }
 
 /// A run, and the same without one of its syncs.
@@ -67,20 +69,24 @@ impl Missing<'_> {
         })
     }
 
-    /// What shows this purpose, if it is one; `mistaken` gives the run with a mistake. What opens after kills show is not
-    /// known here.
+    /// What shows this purpose, if it is one; `mistaken` gives the run with a mistake.
     pub(super) fn shows(
         self,
         purpose: Purpose,
         mistaken: impl FnOnce(Bug) -> Trace,
     ) -> Option<String> {
         match purpose {
-            Purpose::Damage => self.damage(),
+            Purpose::Damage(expected) => self.damage().filter(|found| found == expected),
             Purpose::OpensSooner => self.opens_sooner(),
             Purpose::Mistake(bug) => {
-                self.is_left_out(bug, &mistaken(bug)).then(|| String::from("leaves it out"))
+                let (layout, here) = (self.store.layout(), (self.trace, self.op));
+                is_left_out(layout, here, bug, &mistaken(bug))
+                    .then(|| String::from("leaves it out"))
             }
-            Purpose::AfterKill => None,
+            Purpose::LineOf(op) => {
+                let around = |op: usize| [op - 1, op, op + 1].map(|op| role(self.trace, op));
+                (around(op) == around(self.op)).then(|| String::from("stands where that stands"))
+            }
         }
     }
 
@@ -90,6 +96,9 @@ impl Missing<'_> {
     }
 
     fn damage_after(self, cut: &Cut) -> Option<String> {
+        for image in [&cut.with, &cut.without] {
+            assert_eq!(self.opened(image, &cut.marks), Opened::Right, "a crash alone shows it");
+        }
         // Why that first: damage to the smallest file of all decides about the most.
         let current = cut.without.get_key_value("CURRENT").into_iter();
         let others = cut.without.iter().filter(|(name, _)| *name != "CURRENT");
@@ -124,37 +133,40 @@ impl Missing<'_> {
 
     fn opened(self, image: &Image, marks: &[u64]) -> Opened {
         let disk = Arc::new(MemoryDisk::from_image(image));
-        let Ok(seen) = self.store.recover(disk, &Life::new(1, None)) else {
-            return Opened::Refused;
-        };
-        let judged = self.store.judge(&seen, &Crash { power: true, marks, second: None });
-        if judged.is_ok() { Opened::Right } else { Opened::Wrong }
+        match self.store.recover(disk, &Life::new(1, None)) {
+            Ok(seen) => {
+                let judged = self.store.judge(&seen, &Crash { power: true, marks, second: None });
+                if judged.is_ok() { Opened::Right } else { Opened::Wrong }
+            }
+            Err(error) if error.contains("(Corrupt(") => Opened::Refused,
+            Err(_) => Opened::Wrong,
+        }
     }
 
-    /// How many bytes recovery reads with the sync and without, if it reads more without.
+    /// How many bytes an open reads with the sync and without, if it reads more without.
     fn opens_sooner(self) -> Option<String> {
         let read = |image: &Image| {
             let disk = CountingDisk::new(MemoryDisk::from_image(image));
-            let recovered = self.store.recover(Arc::new(disk.clone()), &Life::new(1, None));
-            recovered.ok().map(|_| disk.counts().bytes_read)
+            let opened = Db::open(Arc::new(disk.clone()), Options::with_seed(1));
+            opened.is_ok().then(|| disk.counts().bytes_read)
         };
         let both = self.cuts().filter_map(|cut| read(&cut.with).zip(read(&cut.without)));
         let (with, without) = both.into_iter().find(|(with, without)| with < without)?;
         Some(format!("{with} bytes are read, without {without}"))
     }
+}
 
-    /// Whether this mistake leaves out this sync and none but syncs, and is caught.
-    fn is_left_out(self, by: Bug, mistaken: &Trace) -> bool {
-        let caught = CAUGHT.iter().any(|(bug, at, _)| (*bug, *at) == (by, self.store.layout()));
-        let mut lines = (0..mistaken.len()).map(|op| mistaken.line(op)).peekable();
-        let left_out: Vec<usize> = (0..self.trace.len())
-            .filter(|op| lines.next_if_eq(&self.trace.line(*op)).is_none())
-            .collect();
-        let is_sync =
-            |op: &usize| self.trace.line(*op).is_some_and(|line| line.starts_with("sync"));
-        caught
-            && lines.next().is_none()
-            && left_out.iter().all(is_sync)
-            && left_out.contains(&self.op)
-    }
+/// Whether this mistake leaves out this operation, a sync, and nothing but syncs, and is caught. `mistaken` is the run with it.
+pub(super) fn is_left_out(
+    layout: Layout,
+    (trace, op): (&Trace, usize),
+    by: Bug,
+    mistaken: &Trace,
+) -> bool {
+    let caught = CAUGHT.iter().any(|(bug, at, _)| (*bug, *at) == (by, layout));
+    let mut lines = (0..mistaken.len()).map(|op| mistaken.line(op)).peekable();
+    let left_out: Vec<usize> =
+        (0..trace.len()).filter(|op| lines.next_if_eq(&trace.line(*op)).is_none()).collect();
+    let is_sync = |op: &usize| trace.line(*op).is_some_and(|line| line.starts_with("sync"));
+    caught && lines.next().is_none() && left_out.iter().all(is_sync) && left_out.contains(&op)
 }

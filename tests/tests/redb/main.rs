@@ -53,8 +53,16 @@ fn tried<R: Release>(program: Program, model: &Model) -> Certificate {
 fn redb_1276_file_that_was_to_grow_cannot_be_opened_any_more() {
     let certificate = tried::<WithBug>(Program::growing(), &ONE_CRASH);
     let unopenable = "panic: assertion failed: storage.raw_file_len()? >= header.layout().len()";
-    let found = certificate.violations.iter().filter(|found| found.message == unopenable).count();
-    assert!(found >= 3, "{:?}", certificate.violations);
+    let found: Vec<_> =
+        certificate.violations.iter().filter(|found| found.message == unopenable).collect();
+    assert!(found.len() >= 3, "{:?}", certificate.violations);
+    let redb = Redb::<WithBug>::new(Program::growing());
+    let trace = redb.record().unwrap();
+    let told = explain(&redb, &trace, &ONE_CRASH, &found[0].path).unwrap();
+    let shown = told.effects.iter().map(String::as_str).collect::<Vec<_>>();
+    let expected =
+        ["db is 1056768 bytes long, 1056768 were synced", "db write of bytes 9..320 there"];
+    assert_eq!(shown, expected, "not by the length alone");
 }
 
 // redb pull request 1290 (8e04e95b): the first crash tears the slot of a commit, the recovery writes it again with a

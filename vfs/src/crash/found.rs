@@ -268,12 +268,16 @@ impl Found {
         Arc::make_mut(row)
     }
 
-    /// The bytes from `end` on up to where they were taken before, without zeros at their end.
+    /// The bytes from `end` on up to where they were taken before; the first time without zeros at their end.
     pub(super) fn behind(&mut self, end: u64) -> Vec<u8> {
-        let upto = self.taken.map_or(usize::MAX, index).min(self.row().len());
-        self.taken = Some(self.taken.map_or(end, |taken| taken.min(end)));
+        let taken = self.taken.replace(self.taken.map_or(end, |taken| taken.min(end)));
+        let upto = taken.map_or(usize::MAX, index).min(self.row().len());
         let behind = self.row().get(index(end)..upto).unwrap_or_default();
-        let used = behind.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        // Why only then: later the end says that something was decided up to there, be it zeros.
+        let used = match taken {
+            None => behind.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1),
+            Some(_) => behind.len(),
+        };
         behind[..used].to_vec()
     }
 

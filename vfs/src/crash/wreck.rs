@@ -493,14 +493,15 @@ mod tests {
     use alloc::collections::BTreeSet;
     use alloc::sync::Arc;
 
-    /// A file in which bytes 200 to 210 may be there; one is changed in front, what `read` says is looked at, then another.
-    fn changes(read: Option<u64>) -> BTreeSet<(u64, [u8; 10])> {
+    /// A file in which such bytes may be there from 200 on; one is changed in front, what `read` says is looked at, then the
+    /// one at `last` is changed.
+    fn changes(bytes: [u8; 10], read: Option<u64>, last: u64) -> BTreeSet<(u64, [u8; 10])> {
         let disk = FaultDisk::recording();
         let file = disk.create("f").unwrap();
         file.write_at(&[1; 300], 0).unwrap();
         file.sync(SyncMode::All).unwrap();
         disk.sync_dir("").unwrap();
-        file.write_at(&[2; 10], 200).unwrap();
+        file.write_at(&bytes, 200).unwrap();
         let site = Arc::new(Site::new(disk.left(), &Model::HALF, None));
         let (mut choices, mut found) = (Choices::new(), BTreeSet::new());
         loop {
@@ -511,7 +512,7 @@ mod tests {
             if let Some(at) = read {
                 file.read_at(&mut bytes, at).unwrap();
             }
-            file.write_at(b"b", 1).unwrap();
+            file.write_at(b"b", last).unwrap();
             found.insert((wreck.changes(), bytes));
             choices = wreck.choices();
             if !choices.advance() {
@@ -524,18 +525,21 @@ mod tests {
     // write has noted what stood there before it was decided.
     #[test]
     fn bytes_decided_between_two_writes_make_a_difference() {
-        let found = changes(Some(200));
-        assert!(found.len() > 2, "there, missing and torn: {found:?}");
-        let different: BTreeSet<u64> = found.iter().map(|(changes, _)| *changes).collect();
-        assert_eq!(different.len(), found.len(), "{found:?}");
+        for (bytes, last) in [([2; 10], 1), ([2; 10], 199), ([0; 10], 1), ([0; 10], 199)] {
+            let found = changes(bytes, Some(200), last);
+            assert!(found.len() > 2, "there, missing and torn: {found:?}");
+            let different: BTreeSet<u64> = found.iter().map(|(changes, _)| *changes).collect();
+            assert_eq!(different.len(), found.len(), "{bytes:?} {last} {found:?}");
+        }
     }
 
     // What was looked at and is as it was before makes none, or lives that are alike would be crashed twice.
     #[test]
     fn bytes_decided_as_they_were_make_no_difference() {
-        let nothing = changes(None);
+        let of = |read| changes([2; 10], read, 1);
+        let nothing = of(None);
         assert_eq!(nothing.len(), 1);
-        assert_eq!(changes(Some(100)), nothing);
-        assert!(changes(Some(200)).is_superset(&nothing), "nothing of the write is there");
+        assert_eq!(of(Some(100)), nothing);
+        assert!(of(Some(200)).is_superset(&nothing), "nothing of the write is there");
     }
 }
