@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 use keelstone::vfs::crash::{Certificate, Model, Unit, Violation, explain, explore};
 use keelstone_tests::redb::{Newest, Program, Redb, Release, WithBug};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Writes there, missing or torn in the middle, each length that the file had; the assumptions of redb: no garbage.
 const ONE_CRASH: Model = Model {
     unit: Unit::Half,
