@@ -1,8 +1,8 @@
 //! Fails every operation of a run, once and from then on, and every sync in every way that syncs are known to fail.
 //!
-//! Called by the fault tests, and by the recoveries for one run of theirs; calls the driver and the oracle. Promise: a run that passes lost nothing that was
-//! acknowledged, or that a power cut had left, never called a failing disk damaged, and its store was usable again when the
-//! disk was.
+//! Called by the fault tests, and by the recoveries for one run of theirs; calls the driver and the oracle. Promise: a run
+//! that passes lost nothing that was acknowledged, or that a power cut had left, never called a failing disk damaged, and its
+//! store was usable again when the disk was.
 
 use keelstone::vfs::fault::{Effect, Fault, SyncFault};
 use keelstone::vfs::{FaultDisk, Kind, Op, PowerCut};
