@@ -16,7 +16,10 @@ use keelstone_tests::mirror::{START_MS, collect};
 use keelstone_tests::shape::Shape;
 
 const WRITERS: u64 = 3;
-const ROUNDS: Range<u64> = 1..800;
+const ROUNDS: Range<u64> = 1..2400;
+/// One compaction takes at most so many tables of level 0, whoever ran when: writers wait while there are 20, and what
+/// each of them and the flushes had in hand by then comes on top. So much of it that a slow machine makes no difference.
+const TABLES_AT_ONCE: u64 = 40;
 /// Written in every batch: whose batch it was.
 const LAST: &str = "~last";
 
@@ -223,7 +226,8 @@ fn together(disk: &Disk, shape: Shape, with_workers: bool) {
     end(&db);
     let stats = db.stats().expect("stats");
     let ordered = stats.ordered.expect("an ordered store");
-    assert!(ordered.flushes >= 20 && ordered.compactions >= 5, "{ordered:?}");
+    assert!(ordered.flushes >= 100, "{ordered:?}");
+    assert!(ordered.compactions * TABLES_AT_ONCE >= ordered.flushes, "{ordered:?}");
     db.close().expect("close");
     drop(db);
     let again = Db::open(disk.vfs(), shape.options(&clock)).expect("the same store");
