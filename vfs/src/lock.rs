@@ -14,6 +14,14 @@ pub use spin::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(feature = "std")]
 pub use std::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
+/// Lets other threads go first, where there are threads.
+pub fn give_way() {
+    #[cfg(feature = "std")]
+    std::thread::yield_now();
+    #[cfg(not(feature = "std"))]
+    core::hint::spin_loop();
+}
+
 /// Mutual exclusion.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(RawMutex<T>);

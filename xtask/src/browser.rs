@@ -29,11 +29,10 @@ pub fn ready() -> Result<PathBuf, String> {
     if let Some(found) = installed() {
         return Ok(found);
     }
-    let words = ["install", "--yes", "--no-install-recommends", "chromium"];
     // Why not at once: where the lists of packages are old, the package is not found.
-    if !shell::works(&mut shell::command("apt-get", words)) {
-        shell::run(&mut shell::command("apt-get", ["update"]))?;
-        shell::run(&mut shell::command("apt-get", words))?;
+    if !shell::works(&mut shell::install(["chromium"])) {
+        shell::run(&mut shell::update())?;
+        shell::run(&mut shell::install(["chromium"]))?;
     }
     installed().ok_or_else(|| REMEDY.into())
 }

@@ -94,21 +94,29 @@ fn examples() -> Outcome {
         };
         let mut names: Vec<String> = files.flatten().filter_map(name).collect();
         names.sort();
+        let built = shell::build(["build", "--quiet", "--package", package, "--examples"])?;
         for name in names {
-            let words = ["run", "--quiet", "--package", package, "--example", &name];
+            let example = shell::pick(&built, &name)?;
             // Why there: the example that the README shows keeps its store in the folder it runs in.
-            let mut command = shell::cargo(words);
-            let manifest = shell::root().join("Cargo.toml");
-            command.arg("--manifest-path").arg(manifest);
-            let place = std::env::temp_dir().join(format!("keelstone-example-{name}"));
-            std::fs::create_dir_all(&place)
-                .map_err(|error| format!("{}: {error}", place.display()))?;
-            shell::run(command.current_dir(&place))?;
-            std::fs::remove_dir_all(&place)
-                .map_err(|error| format!("{}: {error}", place.display()))?;
+            let place = example.with_file_name(format!("place-{name}"));
+            empty(&place)?;
+            shell::run(shell::command(example, [""; 0]).current_dir(&place))?;
+            remove(&place)?;
         }
     }
     Ok(())
+}
+
+/// An empty folder, whatever an earlier run has left there.
+fn empty(folder: &Path) -> Outcome {
+    if folder.exists() {
+        remove(folder)?;
+    }
+    std::fs::create_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))
+}
+
+fn remove(folder: &Path) -> Outcome {
+    std::fs::remove_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// The host in Python that loads the component, with the release of wasmtime for it.
@@ -120,25 +128,22 @@ fn python() -> Outcome {
     let component = component::build()?;
     let folder = component.with_file_name("python");
     if !folder.join("wasmtime").is_dir() {
-        let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"];
+        let words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         let mut install = shell::command("python3", words);
+        install.args(["--retries", "10", "--target"]);
         if !shell::works(&mut shell::command("python3", ["-m", "pip", "--version"])) {
-            let words = ["install", "--yes", "--no-install-recommends", "python3-pip"];
-            shell::run(&mut shell::command("apt-get", words))?;
+            shell::run(&mut shell::install(["python3-pip"]))?;
         }
         shell::run(install.arg(&folder).arg(PYTHON_PACKAGE))?;
     }
     let store = component.with_file_name("python-store");
-    if store.exists() {
-        std::fs::remove_dir_all(&store).map_err(|error| format!("{}: {error}", store.display()))?;
-    }
-    std::fs::create_dir(&store).map_err(|error| format!("{}: {error}", store.display()))?;
+    empty(&store)?;
     for what in ["write", "read"] {
         let mut host = shell::command("python3", [PYTHON_HOST]);
         host.arg(&component).arg(&store).arg(what).env("PYTHONPATH", &folder);
         shell::run(&mut host)?;
     }
-    std::fs::remove_dir_all(&store).map_err(|error| format!("{}: {error}", store.display()))
+    remove(&store)
 }
 
 /// Outside the workspace, so the steps above do not see it.

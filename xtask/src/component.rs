@@ -49,12 +49,8 @@ pub fn ready() {
         return;
     }
     if Path::new("/usr/bin/apt-get").is_file() && !distribution() {
-        let update = shell::works(&mut shell::command("apt-get", ["update"]));
-        let words = ["install", "--yes", "--no-install-recommends"];
-        let install = |linker: &&str| {
-            let mut command = shell::command("apt-get", words);
-            shell::works(command.args(PACKAGES).arg(linker))
-        };
+        let update = shell::works(&mut shell::update());
+        let install = |linker: &&str| shell::works(shell::install(PACKAGES).arg(linker));
         if update && LINKERS.iter().any(install) && distribution() {
             return;
         }

@@ -51,11 +51,8 @@ fn with_debian() -> Outcome {
     let (cargo, rustc) = (PathBuf::from("/usr/bin/cargo"), PathBuf::from("/usr/bin/rustc"));
     let packages = ["rustc-web", "cargo-web", "rust-web-src"];
     if !shell::works(shell::command("dpkg", ["--status"]).args(packages)) {
-        shell::run(&mut shell::command("apt-get", ["update"]))
-            .and_then(|()| {
-                let words = ["install", "--yes", "--no-install-recommends"];
-                shell::run(shell::command("apt-get", words).args(packages))
-            })
+        shell::run(&mut shell::update())
+            .and_then(|()| shell::run(&mut shell::install(packages)))
             .map_err(|error| format!("{error}\n{REMEDY}"))?;
     }
     let target = TARGETS[0];

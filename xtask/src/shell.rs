@@ -36,6 +36,20 @@ pub fn command<S: AsRef<OsStr>>(
     command
 }
 
+/// How often a package or a list of packages is asked for again before it counts as missing.
+const RETRIES: [&str; 2] = ["-o", "Acquire::Retries=5"];
+
+/// Asks the distribution which packages there are.
+pub fn update() -> Command {
+    command("apt-get", RETRIES.into_iter().chain(["update"]))
+}
+
+/// Installs packages of the distribution.
+pub fn install<'a>(packages: impl IntoIterator<Item = &'a str>) -> Command {
+    let words = ["install", "--yes", "--no-install-recommends"];
+    command("apt-get", RETRIES.into_iter().chain(words).chain(packages))
+}
+
 /// Runs it with this terminal as its own.
 pub fn run(command: &mut Command) -> Outcome {
     let status = command.status().map_err(|error| no_start(command, &error))?;

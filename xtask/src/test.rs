@@ -62,8 +62,12 @@ fn build_keel() -> Result<PathBuf, String> {
     let made = shell::pick(&built, "keel")?;
     let folder = made.parent().unwrap_or(Path::new(".")).join("under-test");
     let copy = folder.join(made.file_name().unwrap_or_default());
-    let copied = fs::create_dir_all(&folder).and_then(|()| fs::copy(&made, &copy));
-    copied.map_err(|error| format!("{}: {error}", copy.display()))?;
+    // Why renamed: one that still runs from an earlier time cannot be written to.
+    let fresh = copy.with_extension("new");
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::copy(&made, &fresh))
+        .and_then(|_| fs::rename(&fresh, &copy))
+        .map_err(|error| format!("{}: {error}", copy.display()))?;
     Ok(copy)
 }
 

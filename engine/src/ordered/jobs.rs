@@ -280,12 +280,17 @@ impl Store {
         }
     }
 
-    /// Waits for the end of the step that another thread is in; `false` if none has such a job in hand.
+    /// Waits for the end of the step that another thread is in, or lets it begin one; `false` if none has such a job in
+    /// hand.
     pub(super) fn wait_for_step(&self, flush: bool) -> bool {
         let jobs = self.jobs.lock();
         let running = if flush { jobs.flushing } else { jobs.compacting.is_some() };
         drop(jobs);
         drop(if flush { self.flushing.lock() } else { self.compacting.lock() });
+        if running {
+            // Why: a thread that was stopped between two steps has the job in hand and holds no lock.
+            keelstone_vfs::lock::give_way();
+        }
         running
     }
 

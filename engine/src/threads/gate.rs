@@ -2,7 +2,7 @@
 //! of them syncs becomes the same every time.
 //!
 //! Called by the tests of threads. Promise: a sync that waits is let go by the append that it waits for, or fails the test
-//! after a minute. Never: changes what is written.
+//! after ten minutes. Never: changes what is written.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -40,8 +40,8 @@ impl Gate {
     }
 
     fn wait(&self) {
-        let minute = Duration::from_secs(60);
-        let waited = self.written.wait_timeout_while(self.missing(), minute, |n| *n > 0);
+        let minutes = Duration::from_secs(600);
+        let waited = self.written.wait_timeout_while(self.missing(), minutes, |n| *n > 0);
         let (missing, _) = waited.unwrap_or_else(PoisonError::into_inner);
         assert_eq!(*missing, 0, "writers do not append while another one syncs");
     }

@@ -108,9 +108,10 @@ const NOBODY: u32 = 65_534;
 impl<'a> ReadOnly<'a> {
     pub fn of(place: &'a Place) -> Self {
         let root = place.path(".");
-        // Why a copy: the other user may not be able to reach the build's directory.
+        // Why a copy: the other user may not be able to reach the build's directory. Why by another process: one that
+        // this one starts meanwhile for another test would have it open for writing, and what is written does not run.
         let copy = Path::new(&root).join("keel");
-        fs::copy(binary(), &copy).unwrap();
+        assert!(Command::new("cp").arg(binary()).arg(&copy).status().unwrap().success());
         let probe = Path::new(&root).join("probe");
         fs::write(&probe, "").unwrap();
         fs::set_permissions(&probe, Permissions::from_mode(0o444)).unwrap();

@@ -17,8 +17,8 @@ use keelstone_tests::shape::Shape;
 
 const WRITERS: u64 = 3;
 const ROUNDS: Range<u64> = 1..2400;
-/// One compaction takes at most so many tables of level 0, whoever ran when: writers wait while there are 20, and what
-/// each of them and the flushes had in hand by then comes on top. So much of it that a slow machine makes no difference.
+/// No compaction takes more tables of level 0: writers wait while there are 20, and go on all the same only if whoever
+/// has the work in hand does nothing with it for hundreds of turns. The most that was seen is 15.
 const TABLES_AT_ONCE: u64 = 40;
 /// Written in every batch: whose batch it was.
 const LAST: &str = "~last";

@@ -145,7 +145,7 @@ fn opened(browser: &Path, page: &str) -> String {
     command.args(["--no-first-run", "--disable-background-networking"]);
     command.args(["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]);
     command.arg(format!("--user-data-dir={}", dir.path().join("profile").display()));
-    command.args(["--enable-logging=stderr", "--v=0", "--virtual-time-budget=5000", "--dump-dom"]);
+    command.args(["--enable-logging=stderr", "--v=0", "--timeout=120000", "--dump-dom"]);
     command.arg(format!("file://{}#check", file.display()));
     let output = command.output().unwrap();
     let (dom, said) =

@@ -2,40 +2,43 @@
 #![expect(unsafe_code, reason = "an allocator has no safe face")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Allocations until one fails; this many: none does.
 const NEVER: u64 = u64::MAX;
 
-static LEFT: AtomicU64 = AtomicU64::new(NEVER);
+thread_local! {
+    /// Of this thread: what others allocate meanwhile, as the test runner's does, neither counts nor fails.
+    static LEFT: Cell<u64> = const { Cell::new(NEVER) };
+}
 
-/// The system's allocator, but for one allocation.
+/// The system's allocator, but for one allocation of the thread that has armed it.
 struct Failing;
 
 #[global_allocator]
 static ALLOCATOR: Failing = Failing;
 
-/// After so many more allocations one fails.
+/// After so many more allocations of this thread one fails.
 pub(crate) fn arm(at: u64) {
-    LEFT.store(at, Ordering::SeqCst);
+    LEFT.set(at);
 }
 
 /// From now on none fails; says whether one did.
 pub(crate) fn disarm() -> bool {
-    LEFT.swap(NEVER, Ordering::SeqCst) == NEVER
+    LEFT.replace(NEVER) == NEVER
 }
 
 /// Whether this allocation fails.
 fn fails() -> bool {
-    match LEFT.load(Ordering::SeqCst) {
+    match LEFT.get() {
         NEVER => false,
         0 => {
-            LEFT.store(NEVER, Ordering::SeqCst);
+            LEFT.set(NEVER);
             true
         }
         left => {
-            LEFT.store(left - 1, Ordering::SeqCst);
+            LEFT.set(left - 1);
             false
         }
     }
