@@ -35,7 +35,7 @@ usage: cargo xtask VERB
   test [FILTER]           every test; with FILTER those whose name contains it
   ci                      what continuous integration checks: lints, docs, demo, benchmarks, tests
   tidy                    the house rules: floors, headers, sizes, names, promises, leftovers
-  crash [--long]          every crash of all programs of up to two words, or of three: some hours
+  crash [--long]          every crash of all programs of up to two words, or of three: an hour
   crash --bugs            the table of the bugs on purpose, each with what catches it and how soon
   fuzz [TARGET] [SECONDS] one fuzz target, or each in turn, 600 seconds each unless told otherwise
   bench [NAME]            the benchmarks, or one of them

@@ -217,6 +217,13 @@ fn check(layout: Layout, program: &str, kept: &[(&str, Purpose)]) {
 
     let kept: Vec<(&Change, Purpose)> =
         found.into_iter().zip(kept.iter().map(|(_, purpose)| *purpose)).collect();
+    for (Change { what, .. }, purpose) in &kept {
+        let Purpose::LineOf(other) = purpose else { continue };
+        let has_its_own = |(change, purpose): &(&Change, Purpose)| {
+            change.op == *other && !matches!(purpose, Purpose::LineOf(_))
+        };
+        assert!(kept.iter().any(has_its_own), "{what}: {other} has no purpose of its own");
+    }
     let shown = each(&kept, |(change, purpose)| {
         let op = change.op;
         let missing = Missing { store: &store, trace: &trace, op, without: &change.trace };

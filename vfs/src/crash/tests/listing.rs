@@ -1,12 +1,13 @@
-//! The lab beside all states of the fault disk, with toy systems, and with systems that have a mistake.
+//! The lab beside a list of all states of the fault disk: what a look shows after each crash of short seeded programs.
 
-use super::wreck::{Site, WreckDisk};
-use super::{Choices, Crash, Life, Model, Point, Scene, Survival, System, Unit, explain, explore};
 use crate::contract::run;
+use crate::crash::wreck::{Site, WreckDisk};
+use crate::crash::{Choices, Crash, Life, Model, Point, Scene, Survival, System, Unit};
+use crate::crash::{explore, explore_points};
 use crate::{Access, FaultDisk, Image, MemoryDisk, SyncMode, Vfs};
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -151,7 +152,7 @@ fn leaving_out_what_was_tried_loses_nothing() {
             let looker = Looker::new(first);
             let by_steps = explore(&looker, &trace, &model).points;
             for (op, by_steps) in by_steps.iter().enumerate() {
-                let by_points = super::explore_points(&looker, &trace, &model, op..=op).points;
+                let by_points = explore_points(&looker, &trace, &model, op..=op).points;
                 let shown =
                     |point: &Point| -> BTreeSet<_> { point.shown.iter().cloned().collect() };
                 let (all, alone) = (shown(by_steps), shown(&by_points[0]));
@@ -277,179 +278,11 @@ fn a_kill_loses_no_byte() {
 }
 
 #[test]
-fn outcomes_are_kept_as_text_as_many_as_the_model_says() {
-    let disk = FaultDisk::recording();
-    Tally::default().write(&disk);
-    let shown = |outcomes_kept| {
-        let model = Model { outcomes_kept, ..Model::FULL };
-        explore(&Tally::default(), &disk.trace(), &model).points
-    };
-    assert!(shown(0).iter().all(|point| point.shown.is_empty()));
-    let points = shown(2);
-    assert!(points.iter().any(|point| point.outcomes > point.shown.len() || point.outcomes == 2));
-    for point in points {
-        assert_eq!(point.shown.len(), point.outcomes.min(2), "{point:?}");
-        assert!(point.kills <= point.runs, "{point:?}");
-        let mut different = point.shown.clone();
-        different.dedup();
-        assert_eq!(different, point.shown);
-    }
-}
-
-#[test]
 fn a_wreck_with_nothing_open_keeps_the_contract() {
     run(&|| {
         let site = Site::new(FaultDisk::new().left(), &Model::FULL, None);
         Arc::new(WreckDisk::new(&Arc::new(site), Choices::new(), false))
     });
-}
-
-/// Appends numbers to a log and repeats the last one; with a mistake or without.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    /// Says that a number is durable before it is.
-    unsynced: bool,
-    /// Does not sync the directory.
-    nameless: bool,
-    /// Believes a record without its last byte.
-    unchecked: bool,
-    /// Does not sync what it found before it goes on.
-    unsettled: bool,
-}
-
-const LOG: &str = "log";
-
-impl Tally {
-    /// A record: twice the number, and its sum.
-    fn record(n: u8) -> [u8; 3] {
-        [n, n, n ^ 0x5a]
-    }
-
-    fn write(self, disk: &FaultDisk) {
-        let file = disk.create(LOG).unwrap();
-        if !self.nameless {
-            disk.sync_dir("").unwrap();
-        }
-        for n in 1..4u8 {
-            disk.mark(u64::from(n) << 8);
-            file.write_at(&Self::record(n), u64::from(n - 1) * 3).unwrap();
-            if !self.unsynced {
-                file.sync(SyncMode::All).unwrap();
-            }
-            disk.mark(u64::from(n));
-        }
-    }
-
-    fn read(self, disk: &dyn Vfs) -> Result<u8, String> {
-        let mut last = 0;
-        if !disk.list("").map_err(|error| error.to_string())?.contains(&LOG.to_string()) {
-            return Ok(0);
-        }
-        let access = if self.unsettled { Access::Read } else { Access::Write };
-        let file = disk.open(LOG, access).map_err(|error| error.to_string())?;
-        let mut record = [0; 3];
-        while file.read_at(&mut record, u64::from(last) * 3).map_err(|error| error.to_string())?
-            == 3
-        {
-            let sound = record == Self::record(last + 1);
-            let believed = self.unchecked && record[0] != 0;
-            if !sound && !believed {
-                break;
-            }
-            last = if believed { record[0] } else { last + 1 };
-        }
-        if !self.unsettled {
-            file.sync(SyncMode::All).map_err(|error| error.to_string())?;
-            disk.sync_dir("").map_err(|error| error.to_string())?;
-        }
-        Ok(last)
-    }
-
-    fn check(self, model: &Model) -> super::Certificate {
-        let disk = FaultDisk::recording();
-        self.write(&disk);
-        explore(&self, &disk.trace(), model)
-    }
-}
-
-impl System for Tally {
-    type Seen = u8;
-
-    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<u8, String> {
-        let seen = self.read(&*disk)?;
-        life.mark(u64::from(seen));
-        Ok(seen)
-    }
-
-    fn judge(&self, seen: &u8, crash: &Crash<'_, u8>) -> Result<(), String> {
-        let number = |mark: &u64| if *mark > 0xff { (mark >> 8) as u8 } else { *mark as u8 };
-        let most = crash.marks.last().map_or(0, number);
-        let acked = |mark: &&u64| **mark <= 0xff;
-        let least = crash.marks.iter().rev().find(acked).map_or(0, number);
-        let (least, most) = match crash.second {
-            // What the first recovery has shown is decided.
-            Some(second) if !second.marks.is_empty() => (*second.seen, *second.seen),
-            _ => (least, most),
-        };
-        let least = if crash.power || crash.second.is_some() {
-            least
-        } else {
-            least.max(most.saturating_sub(1))
-        };
-        if (least..=most).contains(seen) {
-            Ok(())
-        } else {
-            Err(format!("{seen} is not in {least}..={most}"))
-        }
-    }
-}
-
-#[test]
-fn a_system_without_a_mistake_passes() {
-    let certificate = Tally::default().check(&Model::FULL);
-    assert!(certificate.violations.is_empty(), "{certificate}\n{:?}", certificate.violations);
-    assert!(
-        certificate.is_exhaustive() && certificate.second > 0 && certificate.kills > 0,
-        "{certificate}"
-    );
-    assert_eq!(certificate, Tally::default().check(&Model::FULL), "the same input gives the same");
-}
-
-#[test]
-fn each_mistake_is_found_and_explained() {
-    let sound = Tally::default();
-    let mistakes = [
-        (Tally { unsynced: true, ..sound }, "sync log"),
-        (Tally { nameless: true, ..sound }, "sync_dir ."),
-        (Tally { unchecked: true, ..sound }, "`sync log all` after `write log 0+3`"),
-        (Tally { unsettled: true, ..sound }, "in recovery `sync log all`"),
-    ];
-    for (tally, barrier) in mistakes {
-        let certificate = tally.check(&Model::FULL);
-        let violation = certificate.violations.first().expect("the mistake is found");
-        let disk = FaultDisk::recording();
-        tally.write(&disk);
-        let told = explain(&tally, &disk.trace(), &Model::FULL, &violation.path).unwrap();
-        let again = explain(&tally, &disk.trace(), &Model::FULL, &told.path).unwrap();
-        assert_eq!(again.message, told.message, "{told}");
-        let missing = told.barrier.map(|barrier| barrier.to_string()).unwrap_or_default();
-        assert!(missing.contains(barrier), "{missing}");
-    }
-}
-
-// What a power cut after a kill leaves is only seen by who tries it.
-#[test]
-fn killed_then_cut_is_a_crash_of_its_own() {
-    let tally = Tally { unsettled: true, ..Tally::default() };
-    let alone = tally.check(&Model { kills: false, ..Model::FULL });
-    assert!(alone.violations.is_empty(), "{:?}", alone.violations);
-    assert!(!tally.check(&Model::FULL).violations.is_empty());
-}
-
-#[test]
-fn a_directory_whose_sync_has_no_effect_is_noticed() {
-    let certificate = Tally::default().check(&Model { dir_sync: false, ..Model::FULL });
-    assert!(!certificate.violations.is_empty());
 }
 
 #[test]
@@ -472,136 +305,6 @@ fn too_many_writes_are_bounded_and_it_is_said() {
     for image in [none, all] {
         let extreme = looker.look(&MemoryDisk::from_image(&image));
         assert!(looker.seen.lock().contains(&extreme));
-    }
-}
-
-/// Records of two bytes, a number and a letter. Recovery shows those that follow each other, and writes one more over
-/// whatever stands behind them: a mistake, since what stands behind that may follow now.
-struct Overwriter;
-
-impl System for Overwriter {
-    type Seen = Vec<u8>;
-
-    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<Vec<u8>, String> {
-        let Ok(file) = disk.open("a", Access::Write) else { return Ok(Vec::new()) };
-        let mut bytes = [0; 8];
-        file.read_at(&mut bytes, 0).map_err(|error| error.to_string())?;
-        let following = (1..).zip(bytes.chunks(2)).take_while(|(n, record)| record[0] == *n);
-        let seen: Vec<u8> = following.map(|(_, record)| record[1]).collect();
-        let more = [1 + seen.len() as u8, b'r'];
-        let written = file.write_at(&more, 2 * seen.len() as u64);
-        written.and_then(|()| file.sync(SyncMode::All)).map_err(|error| error.to_string())?;
-        life.mark(1);
-        Ok(seen)
-    }
-
-    fn judge(&self, seen: &Vec<u8>, crash: &Crash<'_, Vec<u8>>) -> Result<(), String> {
-        let Some(second) = crash.second.filter(|second| second.marks.contains(&1)) else {
-            return Ok(());
-        };
-        let more = [second.seen.as_slice(), b"r"].concat();
-        if *seen == more { Ok(()) } else { Err(format!("{more:?} was there, now {seen:?}")) }
-    }
-}
-
-/// Records over zeros, none of them synced.
-fn overwritten(records: &[[u8; 2]]) -> crate::Trace {
-    let disk = FaultDisk::recording();
-    let file = disk.create("a").unwrap();
-    file.write_at(&[0; 8], 0).unwrap();
-    file.sync(SyncMode::All).unwrap();
-    disk.sync_dir("").unwrap();
-    for (n, record) in (0..).zip(records) {
-        file.write_at(record, 2 * n).unwrap();
-    }
-    disk.trace()
-}
-
-// Two recoveries change the disk alike and show the same, but behind what they write there are zeros for one, and a whole
-// record for the other. The second is crashed again too.
-#[test]
-fn what_stands_behind_a_write_of_recovery_makes_another_life() {
-    let trace = overwritten(&[[1, b'x'], [2, b'y']]);
-    let certificate = explore(&Overwriter, &trace, &Model { kills: false, ..Model::FULL });
-    let violation = certificate.violations.first().expect("the mistake is found");
-    assert_eq!(violation.message, "crashed again: [114] was there, now [114, 121]");
-}
-
-// Of the first crash too only what matters is left: a write that is torn where one that is there does as well.
-#[test]
-fn both_crashes_of_an_explanation_are_made_small() {
-    let trace = overwritten(&[[1, b'x'], [2, b'y'], [9, b'z']]);
-    let model = Model { kills: false, ..Model::FULL };
-    let mut path = explore(&Overwriter, &trace, &model).violations[0].path.clone();
-    for tail in [0, 1] {
-        // The newest write is there, or a part of it.
-        path.places[0].choices = Some(format!("0.{tail}").parse().unwrap());
-        let told = explain(&Overwriter, &trace, &model, &path).unwrap();
-        let first = told.effects.iter().filter(|line| line.starts_with("first crash: "));
-        let first: Vec<&str> = first.filter_map(|line| line.split(" of ").nth(1)).collect();
-        assert_eq!(first, ["bytes 0..2 missing", "bytes 2..4 there"], "{told}");
-    }
-}
-
-/// One byte. Recovery makes the file empty and writes the byte anew: a mistake, since a crash between the two loses it.
-struct Rewriter;
-
-impl System for Rewriter {
-    type Seen = u8;
-
-    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<u8, String> {
-        let told = |error: crate::Error| error.to_string();
-        let Ok(file) = disk.open("a", Access::Write) else { return Ok(0) };
-        let mut byte = [0];
-        file.read_at(&mut byte, 0).map_err(told)?;
-        for step in [file.set_len(0), file.sync(SyncMode::All), file.write_at(&byte, 0)] {
-            step.map_err(told)?;
-        }
-        file.sync(SyncMode::All).map_err(told)?;
-        life.mark(2);
-        Ok(byte[0])
-    }
-
-    // 1 in the first life: the byte is durable; 2 in the second: it was shown.
-    fn judge(&self, seen: &u8, crash: &Crash<'_, u8>) -> Result<(), String> {
-        let promised = crash.marks.contains(&1).then_some(7);
-        let shown = crash.second.as_ref().filter(|second| second.marks.contains(&2));
-        match shown.map(|second| *second.seen).or(promised) {
-            Some(wanted) if wanted != *seen => Err(format!("{seen} is not {wanted}")),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The byte is written, synced and, if `elsewhere`, only promised when a step of another file is open.
-fn rewritten(elsewhere: bool) -> crate::Trace {
-    let disk = FaultDisk::recording();
-    let (file, other) = (disk.create("a").unwrap(), disk.create("b").unwrap());
-    for file in [&file, &other] {
-        file.set_len(1).unwrap();
-        file.sync(SyncMode::All).unwrap();
-    }
-    disk.sync_dir("").unwrap();
-    file.write_at(&[7], 0).unwrap();
-    file.sync(SyncMode::All).unwrap();
-    if elsewhere {
-        other.write_at(&[1], 0).unwrap();
-    }
-    disk.mark(1);
-    disk.trace()
-}
-
-// The recovery that loses the byte is met and crashed before the byte is promised; then it is judged again.
-#[test]
-fn second_lives_are_judged_again_when_more_is_promised() {
-    let model = Model { kills: false, ..Model::FULL };
-    for elsewhere in [false, true] {
-        let trace = rewritten(elsewhere);
-        let certificate = explore(&Rewriter, &trace, &model);
-        let violation = certificate.violations.first().expect("the mistake is found");
-        assert_eq!(violation.message, "crashed again: 0 is not 7", "{elsewhere}");
-        let told = explain(&Rewriter, &trace, &model, &violation.path).unwrap();
-        assert_eq!(told.message, "0 is not 7");
     }
 }
 
