@@ -1,8 +1,8 @@
 //! Goes through all crash points of a recording, all states at each, and all crashes of the recoveries.
 //!
 //! Called at the door; calls the system. A state that shows nothing of the step before it is not tried again: what
-//! recovery showed then is judged again by what is allowed now. Recoveries that change the disk in the same way and show
-//! the same are crashed again once, with the bytes that nobody looked at as they were on the medium.
+//! recovery showed then is judged again by what is allowed now. Recoveries that found the same wherever they looked are
+//! crashed again once, with the bytes that nobody looked at as they were on the medium.
 
 use super::certificate::{Certificate, Point, Violation};
 use super::choices::Choices;
@@ -70,13 +70,15 @@ pub(super) struct Explorer<'a, S: System> {
     judged: BTreeSet<(usize, usize, bool)>,
     /// Second lives that were explored.
     lives: BTreeMap<LifeKey, Lived<S::Seen>>,
+    /// How many of them are of a kind: have changed the disk alike, and shown the same.
+    kinds: BTreeMap<(u64, usize), usize>,
     /// What was judged, each once.
     met: Vec<Met<S::Seen>>,
     certificate: Certificate,
 }
 
-/// Recoveries that change the disk alike and show the same are one life: a number for the changes, and that of the outcome.
-type LifeKey = (u64, usize);
+/// Recoveries that found the same wherever they looked are one life: a number for that.
+type LifeKey = u64;
 
 /// A second life that was explored: what its crashes led to may be judged again, when more is promised.
 struct Lived<Seen> {
@@ -110,6 +112,8 @@ struct Here<Seen> {
     lives: BTreeSet<LifeKey>,
     point: Point,
     violation: Option<Violation>,
+    /// Whether recoveries were not crashed again, because so many of their kind were.
+    left_out: bool,
 }
 
 impl<'a, S: System> Explorer<'a, S> {
@@ -120,9 +124,21 @@ impl<'a, S: System> Explorer<'a, S> {
         before: Option<Before<'a, S::Seen>>,
     ) -> Self {
         let marks = trace.marks().iter().map(|(_, mark)| *mark).collect();
-        let (outcomes, judged, lives, met) = Default::default();
+        let (outcomes, judged, lives, kinds, met) = Default::default();
         let certificate = Certificate::default();
-        Self { system, trace, marks, model, before, outcomes, judged, lives, met, certificate }
+        Self {
+            system,
+            trace,
+            marks,
+            model,
+            before,
+            outcomes,
+            judged,
+            lives,
+            kinds,
+            met,
+            certificate,
+        }
     }
 
     fn finish(mut self) -> Certificate {
@@ -143,7 +159,7 @@ impl<'a, S: System> Explorer<'a, S> {
             let (shown, violated) = (Vec::new(), false);
             let point = Point { op, runs, kills, second, outcomes, shown, violated };
             let (seen, lives) = Default::default();
-            let mut here = Here { op, marks, seen, lives, point, violation: None };
+            let mut here = Here { op, marks, seen, lives, point, violation: None, left_out: false };
             let growth =
                 last.as_ref().map_or(Growth::Other, |before| Growth::of(&before.left, &left));
             let earlier = last.as_ref().filter(|_| growth != Growth::Other);
@@ -160,6 +176,11 @@ impl<'a, S: System> Explorer<'a, S> {
             }
             if self.model.kills {
                 self.kills(&mut here, &mut walk);
+            }
+            if here.left_out {
+                let max = self.model.lives_max;
+                let what = format!("at most {max} recoveries of a kind crashed again");
+                self.certificate.add_bounds(BTreeMap::from([(what, 1)]), "");
             }
             here.point.outcomes = here.seen.len();
             let kept = here.seen.keys().take(self.model.outcomes_kept);
@@ -203,11 +224,11 @@ impl<'a, S: System> Explorer<'a, S> {
                 let seen = self.system.recover(Arc::new(disk.clone()), &self.life(None));
                 choices = disk.choices();
                 if let Ok(seen) = seen
-                    && (disk.changes(), self.number(&seen)) == *key
+                    && disk.decided() == *key
                 {
                     let choices = Some(choices.again());
                     let place = Place { op: here.op, bytes: 0, newest: false, choices };
-                    self.second_life(here, &disk, &seen, &place);
+                    self.crash_again(here, &disk, &seen, &place);
                     break;
                 }
                 if !choices.advance() {
@@ -305,17 +326,7 @@ impl<'a, S: System> Explorer<'a, S> {
             here.violation.get_or_insert(Violation { path, message });
         }
         if self.before.is_none() && self.model.depth > 1 {
-            let key = (disk.changes(), number);
-            here.lives.insert(key);
-            // Why a second time: if more is promised by now and that is broken, the way to it is found by trying it.
-            let judged = self.judge_life(&key, here.marks);
-            if !self.lives.contains_key(&key) || judged.is_err() {
-                self.second_life(here, disk, &seen, &place);
-            }
-            if let Err(message) = judged {
-                let path = Path { places: Vec::from([place]) };
-                here.violation.get_or_insert(Violation { path, message });
-            }
+            self.second_life(here, disk, (&seen, number), &place);
         }
         here.seen.insert(seen, number);
     }
@@ -395,27 +406,52 @@ impl<'a, S: System> Explorer<'a, S> {
         }
     }
 
-    /// Recovers again on a disk that knows what is durable, and crashes that.
+    /// Crashes what a recovery did, unless one that found the same was crashed; then that is judged again.
     fn second_life(
+        &mut self,
+        here: &mut Here<S::Seen>,
+        wreck: &WreckDisk,
+        (seen, number): (&S::Seen, usize),
+        place: &Place,
+    ) {
+        let key = wreck.decided();
+        if !self.lives.contains_key(&key) {
+            let alike = self.kinds.entry((wreck.changes(), number)).or_default();
+            if *alike >= self.model.lives_max {
+                here.left_out = true;
+                return;
+            }
+            *alike += 1;
+        }
+        here.lives.insert(key);
+        // Why a second time: if more is promised by now and that is broken, the way to it is found by trying it.
+        if !self.lives.contains_key(&key) || self.judge_life(&key, here.marks).is_err() {
+            let life = self.crash_again(here, wreck, seen, place);
+            self.lives.extend(life.map(|life| (key, life)));
+        }
+    }
+
+    /// Recovers again on a disk that knows what is durable, and crashes that.
+    fn crash_again(
         &mut self,
         here: &mut Here<S::Seen>,
         wreck: &WreckDisk,
         seen: &S::Seen,
         place: &Place,
-    ) {
-        let (disk, key) = (wreck.disk(), wreck.changes());
+    ) -> Option<Lived<S::Seen>> {
+        let disk = wreck.disk();
         disk.record();
         let life = self.life(Some(disk.clone()));
         let again = self.system.recover(Arc::new(disk.clone()), &life);
         if again.as_ref() != Ok(seen) {
             let path = Path { places: Vec::from([place.clone()]) };
-            let message = format!("recovery does not do the same again: {again:?}");
+            let message = format!(
+                "recovery showed {seen:?}, and on the same disk again it does not: {again:?}"
+            );
             here.violation.get_or_insert(Violation { path, message });
-            return;
+            return None;
         }
-        let number = self.number(seen);
-        let life = self.second_crashes(here, &disk.trace(), seen, place);
-        self.lives.insert((key, number), life);
+        Some(self.second_crashes(here, &disk.trace(), seen, place))
     }
 
     /// Crashes a second life at each of its steps.

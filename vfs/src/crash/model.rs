@@ -32,9 +32,8 @@ pub struct Model {
     /// Whether the sync of a directory has an effect.
     pub dir_sync: bool,
     /// How often the machine crashes: 1, or 2 for crashes of the recovery and the first use too. Of the recoveries from
-    /// power cuts that change the disk alike, with the same bytes behind each write, and show the same, one is crashed
-    /// again; bytes that it did not look at are then as they were on the medium. A system whose second recovery reads what
-    /// the first did not needs to read it in the first.
+    /// power cuts that found the same wherever they looked one is crashed again; bytes that it did not look at are then as
+    /// they were on the medium, so that a recovery that reads what the one before it did not meets that only.
     pub depth: u8,
     /// Whether processes are killed too, before each step and within writes, and then power is cut during recovery from
     /// the cache: after kills before each step, and one in the middle of each write, or with `second_unit` at
@@ -46,6 +45,9 @@ pub struct Model {
     /// the ways of the writes; lengths of files and what stands in place of missing bytes multiply them, so that with
     /// writes open in several files a point can have many more.
     pub point_states_max: u64,
+    /// Of the recoveries from power cuts that are of a kind, that is change the disk alike, with the same bytes behind each
+    /// write, and show the same, at most so many in a run are crashed again. They differ in what else they found.
+    pub lives_max: usize,
     /// Whether the points behind the first violation are tried too.
     pub go_on: bool,
     /// So many different outcomes of each point are kept as text; the others are counted only.
@@ -62,12 +64,14 @@ impl Model {
         depth: 2,
         kills: true,
         point_states_max: 20_000,
+        lives_max: 1000,
         go_on: false,
         outcomes_kept: 0,
     };
 
-    /// The same, but second crashes tear writes in their middle only: so many fewer that longer programs can be tried.
-    pub const HALF: Self = Self { second_unit: Unit::Half, ..Self::FULL };
+    /// The same, but second crashes tear writes in their middle only, and two lives of a kind are crashed again: so many
+    /// fewer that longer programs can be tried.
+    pub const HALF: Self = Self { second_unit: Unit::Half, lives_max: 2, ..Self::FULL };
 
     /// Each byte by itself, one crash: what is compared with all states of the fault disk.
     pub const BYTES: Self =

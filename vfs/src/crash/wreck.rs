@@ -134,6 +134,22 @@ struct Wreck {
     changes: u64,
 }
 
+/// A number that stands for words and bytes: one multiplication for each word and a rotation, as in FxHash (rustc).
+struct Print(u64);
+
+impl Print {
+    const fn word(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.word(bytes::count(bytes));
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| self.word(u64::from(*byte)));
+    }
+}
+
 /// A wreck as a disk. A clone is the same disk.
 #[derive(Clone)]
 pub(super) struct WreckDisk {
@@ -171,6 +187,22 @@ impl WreckDisk {
     /// A number that stands for everything that was changed since the crash.
     pub(super) fn changes(&self) -> u64 {
         self.wreck().changes
+    }
+
+    /// A number that stands for everything that the crash left and somebody looked at.
+    pub(super) fn decided(&self) -> u64 {
+        let wreck = self.wreck();
+        let left = &wreck.site.left;
+        let mut print = Print(0);
+        for (name, node) in &left.trees[wreck.chosen[0]].nodes {
+            print.bytes(name.as_bytes());
+            print.word(node.file().unwrap_or(Ino::MAX));
+        }
+        for (ino, found) in wreck.files.iter().filter(|(ino, _)| **ino < left.next()) {
+            print.word(*ino);
+            print.bytes(found.bytes());
+        }
+        print.0
     }
 
     /// The disk that the crash left, all of it durable: what nobody looked at is as it was on the medium.
@@ -259,16 +291,11 @@ impl Wreck {
 
     /// Takes a change into the number that stands for all of them.
     fn note(&mut self, what: &str, more: &[u8], at: u64) {
-        let mut hash = self.changes ^ at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut take = |word: u64| {
-            hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-        };
-        let whats = what.bytes().map(u64::from);
-        whats.chain([bytes::count(more)]).for_each(&mut take);
-        let (words, rest) = more.as_chunks();
-        words.iter().map(|word| u64::from_le_bytes(*word)).for_each(&mut take);
-        rest.iter().copied().map(u64::from).for_each(&mut take);
-        self.changes = hash;
+        let mut print = Print(self.changes);
+        print.word(at);
+        print.bytes(what.as_bytes());
+        print.bytes(more);
+        self.changes = print.0;
     }
 
     fn create(&mut self, name: &str) -> Ino {

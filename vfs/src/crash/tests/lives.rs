@@ -1,6 +1,6 @@
 //! Toys whose recovery writes: lives after a crash, which of them are one, and when they are judged again.
 
-use crate::crash::{Crash, Life, Model, System, explain, explore};
+use crate::crash::{Crash, Life, Model, Second, System, explain, explore, explore_points};
 use crate::{Access, FaultDisk, SyncMode, Trace, Vfs};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -185,4 +185,156 @@ fn what_is_wrong_is_told_where_the_way_to_it_is_not_found_again() {
     assert_eq!(violation.message, "crashed again: it was promised", "{certificate}");
     let told = explain(&Copier, &disk.trace(), &model, &violation.path);
     assert_eq!(told.err(), Some(format!("nothing is wrong at {}", violation.path)));
+}
+
+fn told(error: crate::Error) -> String {
+    error.to_string()
+}
+
+/// What a recovery does after it has read the files `a` and `b`.
+#[derive(Clone, Copy)]
+enum After {
+    /// `a` has records of two bytes, a number and itself again, those that follow each other count. The others are cut off,
+    /// and one more is written: a mistake, since the cut may be lost where the record is not.
+    CutsAndAppends,
+    /// Shows `a` where `b` says so; and makes `b` say so: a mistake where `a` was not promised.
+    RaisesFlag,
+    /// Shows `a` where there is a file `c`; and creates it.
+    Creates,
+}
+
+impl System for After {
+    type Seen = Vec<u8>;
+
+    fn recover(&self, disk: Arc<dyn Vfs>, life: &Life) -> Result<Vec<u8>, String> {
+        let Ok(file) = disk.open("a", Access::Write) else { return Ok(Vec::new()) };
+        let mut bytes = [0; 8];
+        let len = file.read_at(&mut bytes, 0).map_err(told)?;
+        match self {
+            Self::CutsAndAppends => {
+                let records = (1..).zip(bytes[..len].chunks(2));
+                let count = records.take_while(|(n, record)| **record == [*n; 2]).count();
+                let end = 2 * count as u64;
+                if len as u64 > end {
+                    file.set_len(end).map_err(told)?;
+                }
+                life.mark(2);
+                file.write_at(&[1 + count as u8; 2], end).map_err(told)?;
+                file.sync(SyncMode::All).map_err(told)?;
+                Ok(bytes[..2 * count].to_vec())
+            }
+            Self::RaisesFlag => {
+                let Ok(flag) = disk.open("b", Access::Write) else { return Ok(Vec::new()) };
+                let mut raised = [0];
+                flag.read_at(&mut raised, 0).map_err(told)?;
+                flag.write_at(&[1], 0).and_then(|()| flag.sync(SyncMode::All)).map_err(told)?;
+                Ok(if raised == [1] { bytes[..1].to_vec() } else { Vec::new() })
+            }
+            Self::Creates => match disk.create("c") {
+                Err(_) => Ok(bytes[..1].to_vec()),
+                Ok(_) => disk.sync_dir("").map(|()| Vec::new()).map_err(told),
+            },
+        }
+    }
+
+    fn judge(&self, seen: &Vec<u8>, crash: &Crash<'_, Vec<u8>>) -> Result<(), String> {
+        let marks = crash.second.map_or(&[][..], |second| second.marks);
+        let right = match self {
+            Self::CutsAndAppends => match crash.second {
+                Some(Second { seen: first, .. }) if marks.contains(&2) => {
+                    let next = 1 + first.len() as u8 / 2;
+                    *seen == **first || *seen == [first.as_slice(), &[next; 2]].concat()
+                }
+                _ => true,
+            },
+            Self::RaisesFlag => seen.iter().all(|byte| *byte == 0),
+            Self::Creates => !crash.marks.contains(&1) || seen.iter().all(|byte| *byte == 5),
+        };
+        if right { Ok(()) } else { Err(format!("{seen:?} is shown")) }
+    }
+}
+
+const POWER: Model = Model { kills: false, ..Model::FULL };
+
+/// A file of zeros, all of it durable.
+fn zeros(disk: &FaultDisk, name: &str, len: u64) -> alloc::boxed::Box<dyn crate::File> {
+    let file = disk.create(name).unwrap();
+    file.set_len(len).unwrap();
+    file.sync(SyncMode::All).unwrap();
+    disk.sync_dir("").unwrap();
+    file
+}
+
+// All recoveries that find no first record cut the same and write the same. Which of them cut off a whole second record
+// makes the difference.
+#[test]
+fn what_a_recovery_cuts_off_makes_another_life() {
+    let disk = FaultDisk::recording();
+    let file = zeros(&disk, "a", 0);
+    file.write_at(&[1, 1], 0).unwrap();
+    file.write_at(&[2, 2], 2).unwrap();
+    let certificate = explore(&After::CutsAndAppends, &disk.trace(), &POWER);
+    let violation = certificate.violations.first().expect("the mistake is found");
+    assert_eq!(violation.message, "crashed again: [1, 1, 2, 2] is shown");
+}
+
+// Both recoveries show nothing and raise the flag; the next one shows what it was not to show of one of them.
+#[test]
+fn what_a_recovery_has_read_and_not_shown_makes_another_life() {
+    let disk = FaultDisk::recording();
+    let (page, _) = (zeros(&disk, "a", 1), zeros(&disk, "b", 1));
+    page.write_at(&[9], 0).unwrap();
+    let certificate = explore(&After::RaisesFlag, &disk.trace(), &POWER);
+    let violation = certificate.violations.first().expect("the mistake is found");
+    assert_eq!(violation.message, "crashed again: [9] is shown");
+}
+
+// Before the byte was durable, recovery may have shown what it was not yet; that is no life of the store that it is now.
+#[test]
+fn a_life_of_an_earlier_point_is_not_judged_for_another() {
+    let disk = FaultDisk::recording();
+    let file = zeros(&disk, "a", 1);
+    file.write_at(&[5], 0).unwrap();
+    file.sync(SyncMode::All).unwrap();
+    disk.mark(1);
+    let certificate = explore(&After::Creates, &disk.trace(), &POWER);
+    assert!(certificate.violations.is_empty(), "{:?}", certificate.violations);
+    assert!(certificate.is_exhaustive() && certificate.lives > 1, "{certificate}");
+}
+
+// Every recovery that finds the record torn cuts it off and writes it anew: they differ in what was there before.
+#[test]
+fn so_many_lives_of_a_kind_are_tried_and_it_is_said() {
+    struct Cutter;
+    impl System for Cutter {
+        type Seen = u64;
+        fn recover(&self, disk: Arc<dyn Vfs>, _: &Life) -> Result<u64, String> {
+            let Ok(file) = disk.open("a", Access::Write) else { return Ok(0) };
+            let mut bytes = [0; 8];
+            let len = file.read_at(&mut bytes, 0).map_err(told)? as u64;
+            if len > 0 && bytes != [7; 8] {
+                file.set_len(0).and_then(|()| file.sync(SyncMode::All)).map_err(told)?;
+                file.write_at(&[7; 8], 0).and_then(|()| file.sync(SyncMode::All)).map_err(told)?;
+            }
+            Ok(0)
+        }
+        fn judge(&self, _: &u64, _: &Crash<'_, u64>) -> Result<(), String> {
+            Ok(())
+        }
+    }
+    let disk = FaultDisk::recording();
+    let file = zeros(&disk, "a", 0);
+    file.write_at(&[7; 8], 0).unwrap();
+    let last = disk.trace().len();
+    let tried = |lives_max| {
+        let model = Model { garbage: false, lives_max, ..POWER };
+        explore_points(&Cutter, &disk.trace(), &model, last..=last)
+    };
+    let all = tried(1000);
+    assert!(all.power_cuts > 20 && all.lives == all.power_cuts && all.is_exhaustive(), "{all}");
+    let some = tried(3);
+    // Nothing to do for an empty file and for a whole record; the others are of one kind.
+    assert_eq!((some.power_cuts, some.lives), (all.power_cuts, 3 + 1 + 1), "{some}");
+    let bounded: Vec<(&str, u64)> = some.bounded.iter().map(|(what, n)| (&**what, *n)).collect();
+    assert_eq!(bounded, [("at most 3 recoveries of a kind crashed again", 1)]);
 }
