@@ -9,6 +9,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keelstone::limits::KEY_BYTES_MAX;
 
+use crate::crash::program::operations;
 use crate::escape::unescape;
 
 /// Keeps keys and values in a directory and loses nothing that it acknowledged as durable.
@@ -31,9 +32,8 @@ pub(super) struct Globals {
     #[arg(long, global = true, value_name = "hash|ordered", hide_possible_values = true)]
     pub(super) layout: Option<LayoutName>,
     /// When writes are synced: each one, every 1 MiB or 10 ms, or not at all
-    #[arg(long, global = true, default_value = "immediate", hide_default_value = true)]
-    #[arg(value_name = "immediate|batch|none", hide_possible_values = true)]
-    pub(super) durability: Policy,
+    #[arg(long, global = true, value_name = "immediate|batch|none", hide_possible_values = true)]
+    pub(super) durability: Option<Policy>,
     /// Do the work inside the WebAssembly component
     #[arg(long, global = true)]
     pub(super) sandbox: bool,
@@ -46,6 +46,13 @@ pub(super) struct Globals {
     /// The time of this command, in milliseconds since 1970
     #[arg(long, global = true, value_name = "MS", value_parser = whole)]
     pub(super) now: Option<u64>,
+}
+
+impl Globals {
+    /// When writes are synced: each one, unless something else is asked for.
+    pub(super) fn policy(&self) -> Policy {
+        self.durability.unwrap_or(Policy::Immediate)
+    }
 }
 
 /// `--layout`.
@@ -214,11 +221,13 @@ pub(super) struct Bench {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = crash_notes())]
 pub(super) struct Crash {
     /// All programs of up to so many operations
     #[arg(long, value_name = "N", default_value = "1", value_parser = whole)]
     pub(super) words: u64,
-    /// Only this program: operations with commas between them, as in `put:a,sync`; with `|` between several writers
+    /// Only this program: operations with commas between them, as in `put:a,sync`, `-` for none; with `|` between several
+    /// writers
     #[arg(long, value_name = "OPERATIONS", conflicts_with = "words")]
     pub(super) program: Option<String>,
     /// Let the writers of the program and background jobs interleave in every way; if there are more than N, in seeded ones
@@ -231,7 +240,7 @@ pub(super) struct Crash {
     #[arg(long, requires = "schedules")]
     pub(super) faults: bool,
     /// How often the machine crashes
-    #[arg(long, value_name = "1|2", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=2))]
+    #[arg(long, value_name = "1|2", default_value = "2", value_parser = one_or_two)]
     pub(super) depth: u8,
     /// Tear writes at every byte in second crashes too, not only in their middle
     #[arg(long)]
@@ -248,7 +257,8 @@ pub(super) struct Crash {
     /// Where a crash leaves more states than about so many, fewer writes are torn at once
     #[arg(long, value_name = "N", default_value = "20000", value_parser = above_zero)]
     pub(super) states: u64,
-    /// Go one way to a crash again, as printed; with --program and --layout. `17:2.0` is the power cut after 17 steps of the
+    /// Go one way to a crash again, as printed; with the same --program, --layout and options of the model (--half, --full,
+    /// --zeros, --no-dir-sync, --depth, --states), as printed too. `17:2.0` is the power cut after 17 steps of the
     /// disk with these choices of what it leaves, `17k` a kill, `17:2/4:1` has a second crash. Behind a schedule and `/`, as in
     /// `0.2.1f3s/17:2.0`: which way the writers and jobs go where there is a choice; `f3` lets operation 3 of the disk since
     /// then fail, and behind it `s` says no space, `p` does a part of it, `w` the whole, `d` forgets what a sync was for, `+`
@@ -261,6 +271,12 @@ pub(super) struct Crash {
     /// Write what was tried and found into this new file, as a page for a browser
     #[arg(long, value_name = "FILE", conflicts_with = "repeat")]
     pub(super) report: Option<PathBuf>,
+}
+
+/// What stands below the options of `crash`.
+fn crash_notes() -> String {
+    let operations = operations();
+    format!("The {operations}\n--sandbox, --durability and --now are refused.")
 }
 
 /// Bytes of an argument whose escapes are read.
@@ -303,6 +319,14 @@ pub(super) fn whole(text: &str) -> Result<u64, String> {
 
 fn above_zero(text: &str) -> Result<u64, String> {
     whole(text).and_then(|n| if n > 0 { Ok(n) } else { Err("must be above 0".to_owned()) })
+}
+
+fn one_or_two(text: &str) -> Result<u8, String> {
+    match whole(text)? {
+        1 => Ok(1),
+        2 => Ok(2),
+        _ => Err("must be 1 or 2".to_owned()),
+    }
 }
 
 fn ttl_ms(text: &str) -> Result<u64, String> {

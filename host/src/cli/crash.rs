@@ -4,104 +4,63 @@
 //! written as a whole or not at all.
 //! Promise: the same arguments print the same lines but for times; a broken promise of the store is exit 3.
 
-use std::io::Write;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use keelstone::Layout;
 use keelstone::vfs::crash::{Explanation, Model, Unit};
-use tempfile::NamedTempFile;
+use serde_json::json;
 
 use super::args::{Crash, Globals, LayoutName};
 use super::exit::{Failure, Outcome};
 use super::output::Output;
+use super::places::Places;
 use super::progress::Progress;
 use crate::crash::counts::{layout_name, repeat_command};
 use crate::crash::schedule::{self, Broken, Repeat, Schedules};
-use crate::crash::{Counts, Program, Settings, Writers, lab, report, run, write_images};
+use crate::crash::{Counts, Explored, Settings, Writers, lab, report, run, told};
 
 pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Outcome {
-    if globals.sandbox {
-        return Err(Failure::Usage("crash has no --sandbox".into()));
-    }
+    refuse(globals)?;
     // Why: a panic of the store is a violation that is told as one; it needs no lines of its own.
     std::panic::set_hook(Box::new(|_| {}));
     let settings = settings(args, globals)?;
-    if let Some(dir) = args.found.as_deref().filter(|dir| dir.symlink_metadata().is_ok()) {
-        return Err(Failure::Usage(format!("--found: {} is there already", dir.display())));
-    }
+    let places = Places::new(args)?;
     if let Some(path) = &args.repeat {
-        return repeat(&settings, path, args, out);
+        return repeat(&settings, path, args, &places, out);
     }
     if let Some(count) = args.schedules {
-        return schedules(&settings, count, args, out);
+        return schedules(&settings, count, args, &places, out);
     }
-    let page = args.report.as_deref().map(NewPage::new).transpose()?;
-    let settings = if page.is_some() { report::settings(settings) } else { settings };
+    let settings = if places.has_page() { report::settings(settings) } else { settings };
     let begun = Instant::now();
     let progress = Progress::count("programs", out.is_quiet());
     let told = |done, all| progress.set(done, all);
-    let explored = run(&settings, told).map_err(broken)?;
+    let explored = run(&settings, told).map_err(Failure::Broken)?;
     drop(progress);
     let counts = Counts::of(&settings, &explored, begun.elapsed());
-    print(&counts, out)?;
-    if let Some(page) = page {
-        page.write(&report::page(&settings, &explored, &counts))?;
-    }
-    let found = explored.iter().find_map(|e| Some((e, e.explanation.as_ref()?)));
-    let Some((explored, explanation)) = found else { return Ok(()) };
-    tell(explored.layout, &explored.program, explanation, (&settings, args), out)
+    let found = explored.iter().find_map(|e| Violation::of_program(e, &settings.model));
+    // Why before the page: what was found is told even if that cannot be written.
+    let printed = print(&counts, out).and_then(|()| tell(found.as_ref(), out));
+    let page = places.write_page(|| report::page(&settings, &explored, &counts));
+    end(found.as_ref(), [printed, page], &places)
 }
 
-/// The page on its way: a file beside it that becomes it when all of it is written.
-struct NewPage<'a> {
-    path: &'a Path,
-    file: NamedTempFile,
-}
-
-impl<'a> NewPage<'a> {
-    /// Begins it before the run, so that a path which cannot be written is told at once.
-    fn new(path: &'a Path) -> Outcome<Self> {
-        if path.symlink_metadata().is_ok() {
-            return Err(Failure::Usage(format!("--report: {} is there already", path.display())));
-        }
-        let Some(name) = path.file_name() else {
-            return Err(Failure::Usage(format!("--report: {} names no file", path.display())));
-        };
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(name);
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix);
-        // Why: others may read it, as any file that a command makes; the system takes off what the user does not want.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(dir.unwrap_or(Path::new(".")));
-        let file = file.map_err(Failure::io(path.display().to_string()))?;
-        Ok(Self { path, file })
-    }
-
-    /// Ends it: the whole page, or none. A file that has come there meanwhile stays.
-    fn write(mut self, page: &str) -> Outcome {
-        let doing = self.path.display().to_string();
-        self.file.write_all(page.as_bytes()).map_err(Failure::io(doing.clone()))?;
-        let kept = self.file.persist_noclobber(self.path);
-        kept.map(drop).map_err(|error| Failure::io(doing)(error.error))
-    }
-}
-
-fn broken(message: String) -> Failure {
-    Failure::Broken(message)
+/// The options of all commands that this one has no use for.
+fn refuse(globals: &Globals) -> Outcome {
+    let given = [
+        ("--sandbox", globals.sandbox),
+        ("--durability", globals.durability.is_some()),
+        ("--now", globals.now.is_some()),
+    ];
+    let given = given.iter().find(|(_, is_given)| *is_given);
+    given.map_or(Ok(()), |(name, _)| Err(Failure::Usage(format!("crash has no {name}"))))
 }
 
 fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
-    let layouts = match globals.layout {
-        Some(LayoutName::Hash) => vec![Layout::Hash],
-        Some(LayoutName::Ordered) => vec![Layout::Ordered],
-        None => vec![Layout::Hash, Layout::Ordered],
-    };
     // Why only one writer: a program for several needs a schedule, and is read where that is made.
     let writers = writers(args)?;
+    let layouts = layouts(globals, &writers)?;
     let several = writers.programs.len() > 1;
     if several && args.schedules.is_none() && args.repeat.is_none() {
         return Err(Failure::Usage("--program: several writers need --schedules".into()));
@@ -117,8 +76,24 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
     };
     let (depth, garbage, dir_sync) = (args.depth, !args.zeros, !args.no_dir_sync);
     let model = Model { depth, garbage, dir_sync, point_states_max: args.states, ..model };
-    let adjust = std::sync::Arc::new(|_: &mut _| {});
+    let adjust = Arc::new(|_: &mut _| {});
     Ok(Settings { layouts, words, program, model, adjust, recordings_max: 0 })
+}
+
+/// The layout that is asked for, or those that have all operations of the program.
+fn layouts(globals: &Globals, writers: &Writers) -> Outcome<Vec<Layout>> {
+    let layout = match globals.layout {
+        Some(LayoutName::Hash) => Layout::Hash,
+        Some(LayoutName::Ordered) => Layout::Ordered,
+        None => {
+            let both = [Layout::Hash, Layout::Ordered].into_iter();
+            return Ok(both.filter(|layout| writers.lacking(*layout).is_none()).collect());
+        }
+    };
+    match writers.lacking(layout) {
+        None => Ok(vec![layout]),
+        Some(word) => Err(Failure::Usage(format!("--program: {word} needs --layout ordered"))),
+    }
 }
 
 /// The program of each writer that the arguments name.
@@ -128,40 +103,60 @@ fn writers(args: &Crash) -> Outcome<Writers> {
 }
 
 /// Many schedules of one program.
-fn schedules(settings: &Settings, count: u64, args: &Crash, out: &mut Output<'_>) -> Outcome {
+fn schedules(
+    settings: &Settings,
+    count: u64,
+    args: &Crash,
+    places: &Places<'_>,
+    out: &mut Output<'_>,
+) -> Outcome {
+    if args.seed.checked_add(count).is_none() {
+        return Err(Failure::Usage("--seed: too large for so many --schedules".into()));
+    }
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let wanted = Schedules { count, seed: args.seed, faults: args.faults };
     let begun = Instant::now();
     let progress = Progress::spinner("trying schedules", out.is_quiet());
     let writers = writers(args)?;
-    let tried = schedule::run(settings, &writers, &wanted).map_err(broken)?;
+    let tried = schedule::run(settings, &writers, &wanted).map_err(Failure::Broken)?;
     drop(progress);
-    print(&Counts::of_schedules(settings, &writers, &tried, begun.elapsed()), out)?;
-    tried.broken.map_or(Ok(()), |found| tell_schedule(&found, settings, args, out))
+    let counts = Counts::of_schedules(settings, &writers, &tried, begun.elapsed());
+    let found = tried.broken.as_ref().map(|found| Violation::of_schedule(found, &settings.model));
+    let printed = print(&counts, out).and_then(|()| tell(found.as_ref(), out));
+    end(found.as_ref(), [printed], places)
 }
 
 /// Goes one way again.
-fn repeat(settings: &Settings, text: &str, args: &Crash, out: &mut Output<'_>) -> Outcome {
+fn repeat(
+    settings: &Settings,
+    text: &str,
+    args: &Crash,
+    places: &Places<'_>,
+    out: &mut Output<'_>,
+) -> Outcome {
     let usage = |error: String| Failure::Usage(format!("--repeat: {error}"));
     let [layout] = settings.layouts.as_slice() else {
         return Err(usage("needs --program and --layout".into()));
     };
     let Repeat { schedule, path } = text.parse().map_err(usage)?;
-    if let Some(schedule) = schedule {
-        let found = schedule::repeat(settings, *layout, &writers(args)?, &schedule, &path);
-        return match found.map_err(usage)? {
-            None => out.text("kept=1"),
-            Some(found) => tell_schedule(&found, settings, args, out),
+    let (broken, explanation);
+    let found = if let Some(schedule) = schedule {
+        broken = schedule::repeat(settings, *layout, &writers(args)?, &schedule, &path);
+        let broken = broken.as_ref().map_err(|error| usage(error.clone()))?;
+        broken.as_ref().map(|found| Violation::of_schedule(found, &settings.model))
+    } else {
+        let Some(program) = &settings.program else {
+            return Err(usage("several writers need a schedule".into()));
         };
-    }
-    let Some(program) = &settings.program else {
-        return Err(usage("several writers need a schedule".into()));
+        explanation = lab::repeat(settings, *layout, program, &path).map_err(usage)?;
+        let program = program.to_string();
+        explanation.as_ref().map(|told| Violation::of(*layout, program, told, &settings.model))
     };
-    let explanation = lab::repeat(settings, *layout, program, &path).map_err(usage)?;
-    match explanation {
-        None => out.text("kept=1"),
-        Some(explanation) => tell(*layout, program, &explanation, (settings, args), out),
-    }
+    let printed = match &found {
+        None => out.either(|| "kept=1".into(), || json!({ "kept": 1 })),
+        found => tell(found.as_ref(), out),
+    };
+    end(found.as_ref(), [printed], places)
 }
 
 /// The certificate.
@@ -172,53 +167,74 @@ fn print(counts: &Counts, out: &mut Output<'_>) -> Outcome {
     counts.lines().iter().try_for_each(|line| out.text(line))
 }
 
-/// What is wrong under a schedule, and the command that repeats it.
-fn tell_schedule(
-    found: &Broken,
-    settings: &Settings,
-    args: &Crash,
-    out: &mut Output<'_>,
-) -> Outcome {
-    let program = found.writers.to_string();
-    let command = repeat_command(found.layout, &program, &found.repeat, &settings.model);
-    if !out.is_json() {
-        let layout = layout_name(found.layout);
-        out.text(&format!("violation program={program} layout={layout}"))?;
-        found.to_string().lines().try_for_each(|line| out.text(line))?;
-        out.text(&command)?;
-    }
-    end(found.explanation.as_ref(), &command, args, out)
-}
-
-/// What is wrong, and the command that repeats it.
-fn tell(
+/// A promise that is broken, as it is told.
+struct Violation<'a> {
     layout: Layout,
-    program: &Program,
-    explanation: &Explanation,
-    (settings, args): (&Settings, &Crash),
-    out: &mut Output<'_>,
-) -> Outcome {
-    let path = explanation.path.to_string();
-    let command = repeat_command(layout, &program.to_string(), &path, &settings.model);
-    if !out.is_json() {
-        out.text(&format!("violation program={program} layout={}", layout_name(layout)))?;
-        explanation.to_string().lines().try_for_each(|line| out.text(line))?;
-        out.text(&command)?;
-    }
-    end(Some(explanation), &command, args, out)
+    program: String,
+    message: &'a str,
+    /// What is wrong and how it came to that, a line each.
+    words: Vec<String>,
+    /// The way there.
+    path: String,
+    /// The command that goes it.
+    command: String,
+    /// How the crash led to it; `None` if it is wrong without one.
+    explanation: Option<&'a Explanation>,
 }
 
-/// Writes the files that were asked for, and ends with the failure.
-fn end(
-    explanation: Option<&Explanation>,
-    command: &str,
-    args: &Crash,
-    out: &mut Output<'_>,
-) -> Outcome {
-    if let (Some(dir), Some(explanation)) = (&args.found, explanation) {
-        let failed = Failure::io(dir.display().to_string());
-        write_images(dir, &explanation.scene).map_err(failed)?;
+impl<'a> Violation<'a> {
+    fn of_program(explored: &'a Explored, model: &Model) -> Option<Self> {
+        let explanation = explored.explanation.as_ref()?;
+        Some(Self::of(explored.layout, explored.program.to_string(), explanation, model))
     }
-    out.flush()?;
-    Err(Failure::Broken(format!("the promise is broken, repeat: {command}")))
+
+    fn of(layout: Layout, program: String, explanation: &'a Explanation, model: &Model) -> Self {
+        let path = explanation.path.to_string();
+        let command = repeat_command(layout, &program, &path, model);
+        let (message, words) = (&explanation.message, told::lines(explanation));
+        Self { layout, program, message, words, path, command, explanation: Some(explanation) }
+    }
+
+    fn of_schedule(found: &'a Broken, model: &Model) -> Self {
+        let (program, path) = (found.writers.to_string(), found.repeat.clone());
+        let command = repeat_command(found.layout, &program, &path, model);
+        let words = found.to_string().lines().map(str::to_owned).collect();
+        let (message, explanation) = (&found.message, found.explanation.as_ref());
+        Self { layout: found.layout, program, message, words, path, command, explanation }
+    }
+
+    /// What is wrong, and the command that repeats it; out at once.
+    fn tell(&self, out: &mut Output<'_>) -> Outcome {
+        let layout = layout_name(self.layout);
+        if out.is_json() {
+            out.object(&json!({
+                "violation": self.message, "program": self.program, "layout": layout,
+                "words": self.words, "repeat": self.path, "command": self.command,
+            }))?;
+        } else {
+            out.text(&format!("violation program={} layout={layout}", self.program))?;
+            self.words.iter().try_for_each(|line| out.text(line))?;
+            out.text(&self.command)?;
+        }
+        out.flush()
+    }
+}
+
+/// Tells what was found, if anything was.
+fn tell(found: Option<&Violation<'_>>, out: &mut Output<'_>) -> Outcome {
+    found.map_or(Ok(()), |found| found.tell(out))
+}
+
+/// Writes the disks that were asked for. A broken promise decides how the command ends, whatever could not be written.
+fn end(
+    found: Option<&Violation<'_>>,
+    written: impl IntoIterator<Item = Outcome>,
+    places: &Places<'_>,
+) -> Outcome {
+    let mut missing = written.into_iter().filter_map(Result::err);
+    let Some(found) = found else { return missing.next().map_or(Ok(()), Err) };
+    let images = places.write_images(found.explanation.map(|told| &told.scene)).err();
+    let missing = missing.chain(images).map(|failure| format!("not written: {failure}, "));
+    let (missing, command) = (missing.collect::<String>(), &found.command);
+    Err(Failure::Broken(format!("the promise is broken, {missing}repeat: {command}")))
 }

@@ -16,11 +16,13 @@ mod maintain;
 mod open;
 mod order;
 mod output;
+mod places;
 mod progress;
 mod scan;
 mod sorted;
 
 use std::error::Error as _;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -34,7 +36,7 @@ use output::{Output, report};
 #[must_use]
 pub fn main() -> ExitCode {
     let ordered = order::order(std::env::args_os().skip(1), &Cli::command());
-    let (outcome, json) = match Cli::try_parse_from(ordered.args) {
+    let (outcome, json) = match Cli::try_parse_from(&ordered.args) {
         Ok(cli) => {
             let json = cli.globals.json;
             let mut out = Output::new(std::io::stdout().lock(), json, cli.globals.quiet);
@@ -43,7 +45,7 @@ pub fn main() -> ExitCode {
             let flushed = out.flush();
             (outcome.and(flushed), json)
         }
-        Err(error) => (answer(&error), ordered.json),
+        Err(error) => (answer(&error, &ordered.args), ordered.json),
     };
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
     report(&failure, json);
@@ -71,19 +73,26 @@ fn run(cli: Cli, out: &mut Output<'_>) -> Outcome {
 }
 
 /// What the parser has to say: help and version are answers, all else is one line.
-fn answer(error: &clap::Error) -> Outcome {
+fn answer(error: &clap::Error, args: &[OsString]) -> Outcome {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let mut out = Output::new(std::io::stdout().lock(), false, false);
             out.text(error.render().to_string().trim_end())?;
             out.flush()
         }
-        _ => Err(Failure::Usage(usage(error))),
+        _ => Err(Failure::Usage(usage(error, args))),
     }
 }
 
+/// Whether `arg` is no option, because it stands behind `--` only.
+fn is_word(arg: &str, args: &[OsString]) -> bool {
+    let mut options = args.iter().take_while(|arg| *arg != "--");
+    let begins = |option: &OsString| option.as_encoded_bytes().starts_with(arg.as_bytes());
+    args.iter().skip_while(|arg| *arg != "--").any(|word| word == arg) && !options.any(begins)
+}
+
 /// The parser's message on one line. Values that the user gave may be long and are not repeated.
-fn usage(error: &clap::Error) -> String {
+fn usage(error: &clap::Error, args: &[OsString]) -> String {
     let about = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(" "),
@@ -98,7 +107,9 @@ fn usage(error: &clap::Error) -> String {
             let command = about(ContextKind::InvalidSubcommand);
             format!("unknown command {command}, `keel --help` lists them")
         }
-        ErrorKind::UnknownArgument if arg.starts_with('-') => format!("unknown option {arg}"),
+        ErrorKind::UnknownArgument if arg.starts_with('-') && !is_word(&arg, args) => {
+            format!("unknown option {arg}")
+        }
         ErrorKind::UnknownArgument => format!("one argument too many: {arg}"),
         ErrorKind::MissingRequiredArgument => format!("missing {arg}"),
         ErrorKind::ArgumentConflict => match about(ContextKind::PriorArg) {

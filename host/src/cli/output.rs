@@ -160,7 +160,9 @@ pub(super) fn counts_object(counts: &[(&str, u64)]) -> Value {
 /// Writes the one line that standard error may hold; if that fails there is nobody left to tell.
 pub(super) fn report(failure: &Failure, json: bool) {
     let Some(name) = failure.exit().name() else { return };
-    let message = one_line(&failure.to_string());
+    // Why: half of the command that repeats a crash repeats nothing.
+    let chars_max = if matches!(failure, Failure::Broken(_)) { usize::MAX } else { CHARS_MAX };
+    let message = one_line(&failure.to_string(), chars_max);
     let line = if json {
         json!({ "error": name, "message": message }).to_string()
     } else {
@@ -169,12 +171,14 @@ pub(super) fn report(failure: &Failure, json: bool) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// So many characters a message has at most.
+const CHARS_MAX: usize = 500;
+
 /// A message may quote what the user gave: control characters are escaped and very long ones cut.
-fn one_line(message: &str) -> String {
-    const CHARS_MAX: usize = 500;
+fn one_line(message: &str, chars_max: usize) -> String {
     let mut line = String::new();
     for (n, c) in message.chars().enumerate() {
-        if n == CHARS_MAX {
+        if n == chars_max {
             line.push_str("...");
             break;
         }
@@ -189,11 +193,11 @@ fn one_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::one_line;
+    use super::{CHARS_MAX, one_line};
 
     #[test]
     fn a_message_is_one_line_whatever_it_quotes() {
-        assert_eq!(one_line("a\nb\u{1b}[0m é"), "a\\nb\\u{1b}[0m é");
-        assert_eq!(one_line(&"x".repeat(10_000)).len(), 503);
+        assert_eq!(one_line("a\nb\u{1b}[0m é", CHARS_MAX), "a\\nb\\u{1b}[0m é");
+        assert_eq!(one_line(&"x".repeat(10_000), CHARS_MAX).len(), 503);
     }
 }

@@ -9,7 +9,7 @@ use keelstone::Layout;
 use keelstone::vfs::crash::{Certificate, Model, Unit};
 use serde_json::{Map, Value};
 
-use super::lab::{Explored, Settings};
+use super::lab::{self, Explored, Settings};
 use super::program::{Word, Writers};
 use super::schedule::Scheduled;
 use super::store::sizes;
@@ -89,6 +89,9 @@ impl Counts {
         let mut all = Certificate::default();
         explored.iter().for_each(|explored| all.add(explored.certificate.clone()));
         let mut counts = Self::of_all(settings, all, explored.len(), time);
+        if explored.iter().any(|explored| explored.explanation.is_some()) {
+            counts.stop(explored.len(), lab::programs(settings).len(), "programs");
+        }
         match &settings.program {
             Some(program) => counts.rows.push(("program", program.to_string().into())),
             None => {
@@ -110,11 +113,20 @@ impl Counts {
     ) -> Self {
         let mut counts = Self::of_all(settings, tried.certificate.clone(), 1, time);
         counts.rows.extend(tried.tally.rows().map(|(name, count)| (name, count.into())));
-        let orders = if tried.exhaustive { "exhaustive" } else { "sampled" };
+        counts.set("violations", tried.certificate.violations.len() as u64 + tried.wrong);
+        let stopped = tried.broken.is_some();
+        if stopped {
+            let schedules = usize::try_from(tried.tally.schedules).unwrap_or(usize::MAX);
+            counts.stop(schedules, tried.planned, "schedules");
+        }
+        let orders = match (tried.exhaustive, stopped) {
+            (true, true) => "stopped",
+            (true, false) => "exhaustive",
+            (false, _) => "sampled",
+        };
         if !tried.exhaustive {
             // Why: of the crashes of each schedule the bounds say more.
-            counts.rows.retain(|(name, _)| *name != "class");
-            counts.rows.push(("class", orders.into()));
+            counts.set("class", orders);
         }
         counts.rows.push(("orders", orders.into()));
         counts.rows.push(("program", writers.to_string().into()));
@@ -143,10 +155,23 @@ impl Counts {
             ("runs", all.runs().into()),
             ("second_crashes", all.second.into()),
             ("sizes", sizes().into()),
-            ("states_at_once_log10", format!("{:.1}", all.states_log10).into()),
+            ("states_at_once_log10", ((all.states_log10 * 10.0).round() / 10.0).into()),
             ("violations", all.violations.len().into()),
         ];
         Self { rows, bounded: all.bounds().collect() }
+    }
+
+    /// Gives a name another value.
+    fn set(&mut self, name: &str, value: impl Into<Value>) {
+        if let Some((_, old)) = self.rows.iter_mut().find(|(row, _)| *row == name) {
+            *old = value.into();
+        }
+    }
+
+    /// Says that the run ended at its first violation: what would have come behind it was not tried.
+    fn stop(&mut self, tried: usize, all: usize, of: &str) {
+        self.bounded.push(format!("stopped at the first violation: {tried} of {all} {of} tried"));
+        self.set("class", "k-bounded");
     }
 
     /// As one object.

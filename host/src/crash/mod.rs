@@ -8,6 +8,7 @@
 //!   schedule/ several writers, jobs and failing operations in a chosen order
 //!   lab       many programs, all cores         counts  the certificate of all of them, line by line
 //!   report/   a run as one HTML page         images  a counterexample as directories
+//!   told      an explanation in lines
 //! ```
 
 pub mod counts;
@@ -18,6 +19,7 @@ mod promise;
 pub mod report;
 pub mod schedule;
 pub mod store;
+pub mod told;
 
 pub use counts::Counts;
 pub use images::write_images;

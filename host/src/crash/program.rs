@@ -56,11 +56,22 @@ impl Word {
             Self::Delete(1),
             Self::Batch,
         ];
-        if layout == Layout::Ordered {
-            words.push(Self::Range);
-        }
+        words.push(Self::Range);
         words.extend([Self::Sync, Self::Work, Self::Compact, Self::Reopen, Self::Kill]);
+        words.retain(|word| word.is_of(layout));
         words
+    }
+
+    /// Every word that a program may have, in some layout.
+    fn all() -> impl Iterator<Item = Self> {
+        let more = [Self::Big(1), Self::Fill(0), Self::Fill(1), Self::Load];
+        Self::alphabet(Layout::Ordered).into_iter().chain(more)
+    }
+
+    /// Whether a layout has it.
+    #[must_use]
+    pub fn is_of(self, layout: Layout) -> bool {
+        layout == Layout::Ordered || !matches!(self, Self::Range | Self::Load)
     }
 
     /// What it writes as the `n`-th operation, and whether that is durable.
@@ -105,6 +116,14 @@ impl Word {
     }
 }
 
+/// The operations of programs as a line; those that only one layout has stand with its name.
+#[must_use]
+pub fn operations() -> String {
+    let place = |word: Word| if word.is_of(Layout::Hash) { "" } else { "@ordered" };
+    let words: Vec<String> = Word::all().map(|word| format!("{word}{}", place(word))).collect();
+    format!("operations: {}", words.join(", "))
+}
+
 /// How often the number is repeated in a big value: with it a tiny memtable is full.
 pub(super) const BIG_BYTES: usize = 120;
 /// The same in a value that is longer than a tiny log.
@@ -147,6 +166,13 @@ impl Writers {
     #[must_use]
     pub fn words(&self) -> usize {
         self.programs.iter().map(|program| program.words.len()).sum()
+    }
+
+    /// The first word that a layout lacks.
+    #[must_use]
+    pub fn lacking(&self, layout: Layout) -> Option<Word> {
+        let mut words = self.programs.iter().flat_map(|program| &program.words);
+        words.find(|word| !word.is_of(layout)).copied()
     }
 
     /// The same with one word less, in each way; a writer without words goes.
@@ -209,10 +235,11 @@ impl FromStr for Word {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let more = [Self::Big(1), Self::Fill(0), Self::Fill(1), Self::Load];
-        let both = Self::alphabet(Layout::Ordered).into_iter().chain(more);
-        let mut known = both.filter(|word| word.to_string() == text);
-        known.next().ok_or_else(|| format!("no such operation: {text}"))
+        let known = Self::all().find(|word| word.to_string() == text);
+        known.ok_or_else(|| match text {
+            "" => format!("an operation is missing; {}", operations()),
+            _ => format!("no such operation: {text}; {}", operations()),
+        })
     }
 }
 
@@ -243,6 +270,22 @@ mod tests {
         assert_eq!(three.with_one_word_less(), less);
         assert_eq!(writers("put:a").with_one_word_less(), [writers("-")]);
         assert!("put:a|".parse::<Writers>().is_err());
+    }
+
+    #[test]
+    fn word_that_a_layout_lacks_is_found_in_every_writer() {
+        let writers: Writers = "put:a,sync|load,range".parse().unwrap_or_default();
+        assert_eq!(writers.lacking(Layout::Hash), Some(Word::Load));
+        assert_eq!(writers.lacking(Layout::Ordered), None);
+    }
+
+    #[test]
+    fn operations_are_those_that_can_be_read() {
+        let line = super::operations();
+        let words = line.strip_prefix("operations: ").unwrap_or_default().split(", ");
+        let read = words.filter(|word| word.trim_end_matches("@ordered").parse::<Word>().is_ok());
+        assert_eq!(read.count(), 18, "{line}");
+        assert!(line.ends_with("fill:b, load@ordered"), "{line}");
     }
 
     #[test]

@@ -92,13 +92,100 @@ fn way_to_a_crash_is_gone_again() {
 #[test]
 fn arguments_that_make_no_sense_are_refused() {
     assert_eq!(keel(["crash", "--words", "9"]).failed(2), "--words: at most 4");
-    assert_eq!(
-        keel(["crash", "--program", "put:z"]).failed(2),
-        "--program: no such operation: put:z"
-    );
-    assert_eq!(keel(["crash", "--sandbox"]).failed(2), "crash has no --sandbox");
+    for (program, what) in
+        [("put:z", "no such operation: put:z"), ("put:a,", "an operation is missing")]
+    {
+        let refused = keel(["crash", "--program", program]);
+        let told = refused.failed(2);
+        assert!(told.starts_with(&format!("--program: {what}; operations: put:a, ")), "{told}");
+        assert!(told.contains(", range@ordered, ") && told.ends_with(", load@ordered"), "{told}");
+    }
+    for refused in ["--sandbox", "--now=5", "--durability=immediate"] {
+        let name = refused.split('=').next().unwrap();
+        assert_eq!(keel(["crash", refused]).failed(2), format!("crash has no {name}"));
+    }
+    let number = "--depth <1|2>: not a whole number, or too large";
+    assert_eq!(keel(["crash", "--depth", "x"]).failed(2), number);
+    assert_eq!(keel(["crash", "--depth", "3"]).failed(2), "--depth <1|2>: must be 1 or 2");
+    assert_eq!(keel(["crash", "--", "--words", "2"]).failed(2), "one argument too many: --words");
+    let last = u64::MAX.to_string();
+    let seeds = ["crash", "--program", "put:a", "--schedules", "2", "--seed", &last];
+    assert_eq!(keel(seeds).failed(2), "--seed: too large for so many --schedules");
     let both = keel(["crash", "--program", "put:a", "--repeat", "1:0"]);
     assert_eq!(both.failed(2), "--repeat: needs --program and --layout");
+}
+
+#[test]
+fn program_runs_only_where_all_its_operations_are() {
+    let hash = |program| ["crash", "--layout", "hash", "--program", program];
+    let range = "--program: range needs --layout ordered";
+    assert_eq!(keel(hash("put:a,range")).failed(2), range);
+    for more in [["--schedules", "3"], ["--repeat", "0/0k"]] {
+        let refused = keel([&hash("put:a|load")[..], &more].concat());
+        assert_eq!(refused.failed(2), "--program: load needs --layout ordered");
+        assert_eq!(refused.out, "");
+    }
+    let few = ["crash", "--program", "range", "--half", "--depth", "1", "--states", "10"];
+    assert_eq!(value(&keel(few).printed(), "layouts"), "ordered");
+    let command = ["crash", "--help"];
+    assert!(keel(command).printed().contains(" reopen, kill, "), "the operations are listed");
+}
+
+/// A run that finds a violation.
+const BROKEN: [&str; 7] =
+    ["crash", "--words", "0", "--half", "--zeros", "--no-dir-sync", "--depth=1"];
+
+// What scripts read has everything that people read.
+#[test]
+fn violation_as_json_has_the_words_and_the_command() {
+    let (text, found) = (keel(BROKEN), keel([&BROKEN[..], &["--json"]].concat()));
+    assert_eq!((text.code, found.code), (Some(3), Some(3)));
+    let [counts, line] = found.out.lines().collect::<Vec<_>>()[..] else { panic!("{found:?}") };
+    assert!(
+        counts.contains("\"violations\":1") && counts.contains("\"class\":\"k-bounded\""),
+        "{counts}"
+    );
+    assert!(
+        counts.contains("\"stopped at the first violation: 1 of 2 programs tried\""),
+        "{counts}"
+    );
+    let log10 = counts.split("\"states_at_once_log10\":").nth(1).unwrap_or_default();
+    assert!(log10.starts_with(|c: char| c.is_ascii_digit()), "a number: {counts}");
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let (_, told) = text.out.split_once("violation program=- layout=hash\n").unwrap();
+    let lines: Vec<&str> = told.lines().collect();
+    let (command, words) = lines.split_last().unwrap();
+    assert!(line.contains(&format!("\"command\":{}", quoted(command))), "{line}");
+    let words: Vec<String> = words.iter().map(|line| quoted(line)).collect();
+    assert!(line.contains(&format!("\"words\":[{}]", words.join(","))), "{line}");
+    let kept =
+        keel(["crash", "--layout", "hash", "--program", "put:a", "--repeat", "3:0", "--json"]);
+    kept.done("{\"kept\":1}\n");
+}
+
+// Why a limit on files: it lets a file be made, and no byte be written.
+#[cfg(unix)]
+#[test]
+fn violation_is_told_even_if_no_file_can_be_written() {
+    let place = Place::new();
+    let (page, images) = (place.path("out.html"), place.path("disks"));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]).arg(crate::run::binary());
+    command.args(BROKEN).args(["--report", &page, "--found", &images]);
+    let ran = crate::run::run(command);
+    let told = ran.failed(3);
+    let missing = format!("the promise is broken, not written: {page}: ");
+    assert!(told.starts_with(&missing), "{told}");
+    assert!(told.contains(&format!(", not written: {images}: ")), "{told}");
+    let (_, command) = told.split_once(", repeat: ").unwrap();
+    assert!(
+        ran.out.ends_with(&format!("{command}\n")) && command.starts_with("keel crash"),
+        "{told}"
+    );
+    assert_eq!(fs::read_dir(place.path(".")).unwrap().count(), 0, "nothing is left");
+    let both = keel([&BROKEN[..], &["--report", &page, "--found", &images]].concat());
+    assert!(both.failed(3).starts_with("the promise is broken, repeat: keel crash "), "{both:?}");
+    assert!(fs::read_dir(images).unwrap().count() == 2 && fs::metadata(page).unwrap().len() > 0);
 }
 
 #[test]
@@ -154,6 +241,14 @@ fn page_that_cannot_be_written_is_told_before_the_run() {
     let ran = keel([&SHORT[..], &["--found", &taken]].concat());
     assert_eq!(ran.failed(2), format!("--found: {taken} is there already"));
     assert_eq!(ran.out, "");
+    let ran = keel([&SHORT[..], &["--found", &nowhere]].concat());
+    assert!(ran.failed(4).starts_with(&nowhere), "{ran:?}");
+    let dir = place.path("dir.html/");
+    assert_eq!(report(&dir).failed(2), format!("--report: {dir} names no file"));
+    let free = place.path("free");
+    let same = keel([&SHORT[..], &["--report", &free, "--found", &free]].concat());
+    assert_eq!(same.failed(2), "--report and --found name the same path");
+    assert_eq!(fs::read_dir(place.path(".")).unwrap().count(), 1, "nothing is left");
     let both = keel([&SHORT[..], &["--repeat", "3:0", "--report", &nowhere]].concat());
     assert!(both.failed(2).contains("cannot be used with"), "{both:?}");
 }

@@ -9,7 +9,7 @@ use keelstone::Layout;
 use keelstone::lab::Bug;
 use keelstone::vfs::Image;
 use keelstone::vfs::crash::{Explanation, Model};
-use keelstone_host::crash::{Counts, Explored, Settings, report, run, write_images};
+use keelstone_host::crash::{Counts, Explored, Settings, report, run, told, write_images};
 
 use crate::mistakes::MERGES;
 use crate::{only, settings};
@@ -88,6 +88,28 @@ fn broken_promise_names_the_point_the_missing_sync_and_both_images() {
         different += usize::from(bytes != left);
     }
     assert!(different > 0);
+}
+
+// A kill, a recovery that is not synced, then a power cut: the lines name all three.
+#[test]
+fn words_name_every_crash_and_a_stopped_run_is_not_exhaustive() {
+    let drawn = Drawn::broken(Bug::RecoveryNotSynced, "put:a");
+    let told = drawn.explanation().unwrap();
+    let crashes: Vec<_> = told.path.crashes().collect();
+    let [(_, _, false), (steps, 0, true)] = crashes[..] else { panic!("{told}") };
+    let lines = told::lines(told);
+    assert!(lines[1].starts_with("  crash between "), "{lines:#?}");
+    assert!(lines[2].starts_with("  the process was killed there"), "{lines:#?}");
+    let again = &lines[3];
+    assert!(again.starts_with(&format!("  crashed again after {steps} step")), "{lines:#?}");
+    assert!(again.contains(" of recovery, behind `") && again.ends_with("`: power was cut"));
+    assert_eq!(lines[0], told.message);
+    assert!(drawn.page().contains(&quoted(again)));
+    let printed = drawn.counts.lines();
+    for line in ["class=k-bounded", "bounded stopped at the first violation: 1 of 1 programs tried"]
+    {
+        assert!(printed.iter().any(|printed| printed == line), "{printed:?}");
+    }
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //! mistakes that only an order shows are caught by one string that shows them again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keelstone::lab::Bug;
 use keelstone::vfs::crash::Model;
 use keelstone::{Layout, Options};
 use keelstone_host::crash::schedule::{self, Broken, Repeat, Scheduled, Schedules};
-use keelstone_host::crash::{Program, Settings, Writers};
+use keelstone_host::crash::{Counts, Program, Settings, Writers};
 
 use crate::mistakes::SCHEDULED;
 
@@ -105,6 +106,32 @@ fn failing_operations_in_seeded_orders() {
         assert!(tally.told > 20 && tally.absorbed > 0, "{tally:?}");
         assert!(tally.read_only > 2 && tally.refused > 2, "{tally:?}");
     }
+}
+
+// A load waits for jobs in hand, and nobody else is there to end them: it comes when there are none.
+#[test]
+fn load_comes_when_no_job_is_in_hand() {
+    let tried = kept(Layout::Ordered, "durable:b|delete:a,load", &Schedules { count: 5, ..SOME });
+    assert!(tried.tally.schedules == 5 && tried.tally.jobs > 0, "{:?}", tried.tally);
+}
+
+// The hash layout has no range: what is wrong then needs no crash.
+#[test]
+fn what_is_wrong_without_a_crash_is_counted() {
+    let wanted = Schedules { count: 5, ..SOME };
+    let tried = tried(Layout::Hash, None, "sync|range", &wanted);
+    let found = tried.broken.as_ref().unwrap();
+    assert!(found.explanation.is_none() && found.writers.to_string() == "range", "{found}");
+    assert!(tried.wrong == 1 && tried.certificate.violations.is_empty(), "{:?}", tried.certificate);
+    let settings = settings(Layout::Hash, None);
+    let time = Duration::from_millis(1);
+    let lines = Counts::of_schedules(&settings, &writers("sync|range"), &tried, time).lines();
+    let line =
+        format!("bounded stopped at the first violation: 1 of {} schedules tried", tried.planned);
+    for line in ["violations=1", "class=k-bounded", "orders=stopped", &line] {
+        assert!(lines.iter().any(|found| found == line), "{line} {lines:?}");
+    }
+    assert_eq!(again(found, None).map(|again| again.to_string()), Some(found.to_string()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::data::steps;
 use crate::crash::counts::repeat_command;
 use crate::crash::lab::{Explored, Recording};
+use crate::crash::told;
 
 /// A line of bytes.
 const ROW: u64 = 16;
@@ -21,26 +22,26 @@ const SHOWN_BYTES_MAX: u64 = 8192;
 
 /// What is wrong with the `n`-th program, if anything is.
 pub(super) fn failure(n: usize, explored: &Explored, model: &Model) -> Option<Value> {
-    let told = explored.explanation.as_ref()?;
+    let explained = explored.explanation.as_ref()?;
     let program = explored.program.to_string();
     let crash = |(op, bytes, power)| json!({ "op": op, "bytes": bytes, "power": power });
-    let barrier = told.barrier.as_ref();
+    let barrier = explained.barrier.as_ref();
     let barrier = barrier
         .map(|b| json!({ "op": b.op, "sync": b.sync, "after": b.after, "second": b.second }));
-    let life = told.second_life.as_ref();
+    let life = explained.second_life.as_ref();
     let life = life.map(|trace| steps(&Recording::of(trace, 0), str::to_owned));
     Some(json!({
         "program": n,
-        "message": told.message,
-        "words": told.to_string().lines().collect::<Vec<_>>(),
-        "between": [told.between.0, told.between.1],
-        "path": told.path.to_string(),
-        "command": repeat_command(explored.layout, &program, &told.path.to_string(), model),
-        "crashes": told.path.crashes().map(crash).collect::<Vec<_>>(),
+        "message": explained.message,
+        "words": told::lines(explained),
+        "between": [explained.between.0, explained.between.1],
+        "path": explained.path.to_string(),
+        "command": repeat_command(explored.layout, &program, &explained.path.to_string(), model),
+        "crashes": explained.path.crashes().map(crash).collect::<Vec<_>>(),
         "barrier": barrier,
         "life": life,
         "classes": Survival::ALL.map(|survival| survival.to_string()),
-        "files": files(told),
+        "files": files(explained),
     }))
 }
 

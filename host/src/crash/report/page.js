@@ -34,7 +34,7 @@ function drawVerdict() {
   const left = data.programs_all - data.programs.length;
   const told = broken
     ? `Found after ${count(certificate.runs, "recovery", "recoveries")}.` +
-      (left > 0 ? ` ${count(left, "program", "programs")} behind it in order were not tried.` : "")
+      (left > 0 ? ` ${count(left, "program", "programs")} behind it in order ${left === 1 ? "was" : "were"} not tried.` : "")
     : `${count(certificate.runs, "recovery", "recoveries")} at ${count(certificate.points, "crash point", "crash points")} ` +
       `of ${count(certificate.programs, "program", "programs")}, within the model below. ` +
       (certificate.class === "exhaustive" ? "Nothing that the model allows was left out." : "Some states were left out, see the bounds.");

@@ -20,6 +20,7 @@ use super::text::{Effect, Failing, Repeat, Schedule};
 use crate::crash::lab::{Settings, in_order};
 use crate::crash::program::Writers;
 use crate::crash::store::Store;
+use crate::crash::told;
 
 /// Which schedules are tried.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,11 @@ pub struct Scheduled {
     pub certificate: Certificate,
     /// What happened in them.
     pub tally: Tally,
-    /// Whether each layout has all its schedules.
+    /// Schedules under which something is wrong without any crash.
+    pub wrong: u64,
+    /// So many schedules were to be tried; fewer were, if something is wrong.
+    pub planned: usize,
+    /// Whether those planned are all schedules of each layout.
     pub exhaustive: bool,
     /// The first violation.
     pub broken: Option<Broken>,
@@ -66,10 +71,10 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.message)?;
         self.story.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
-        let explanation = self.explanation.as_ref().map(Explanation::to_string).unwrap_or_default();
-        // Why without the first line and the last: the message stands above, and the path alone repeats nothing here.
-        let lines: Vec<&str> = explanation.lines().skip(1).collect();
-        let (_, lines) = lines.split_last().unwrap_or((&"", &[]));
+        let lines = self.explanation.as_ref().map(told::lines).unwrap_or_default();
+        // Why without the message and the last: that stands above, and the path alone repeats nothing here.
+        let lines = lines.get(told::message_lines(&self.message)..).unwrap_or_default();
+        let lines = lines.split_last().map_or(&[][..], |(_, lines)| lines);
         lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         write!(f, "  repeat: {}", self.repeat)
     }
@@ -86,7 +91,13 @@ struct Planned {
 struct Tried {
     certificate: Certificate,
     tally: Tally,
-    broken: bool,
+    wrong: bool,
+}
+
+impl Tried {
+    fn is_broken(&self) -> bool {
+        self.wrong || !self.certificate.violations.is_empty()
+    }
 }
 
 fn store(settings: &Settings, layout: Layout) -> Store {
@@ -170,7 +181,8 @@ fn seeded(store: &Store, writers: &Writers, wanted: &Schedules) -> BTreeSet<Sche
         let schedule = failing.swap_remove(Dice::new(!seed).below(failing.len()));
         run_stage(store, writers, Guide::Listed(schedule)).schedule()
     };
-    (wanted.seed..).take(wanted.count).map(of_seed).collect()
+    let seeds = (0..wanted.count as u64).map_while(|n| wanted.seed.checked_add(n));
+    seeds.map(of_seed).collect()
 }
 
 /// In this order each schedule shares the longest beginning with the one before it.
@@ -204,11 +216,12 @@ pub fn run(
     }
     let tried = in_order(planned.len(), |n| {
         let tried = one(settings, writers, &planned[n]);
-        let stop = tried.broken;
+        let stop = tried.is_broken();
         Ok((tried, stop))
     })?;
     let (mut certificate, mut tally) = (Certificate::default(), Tally::default());
-    let found = tried.iter().position(|tried| tried.broken);
+    let found = tried.iter().position(Tried::is_broken);
+    let wrong = tried.iter().filter(|tried| tried.wrong).count() as u64;
     for tried in tried {
         certificate.add(tried.certificate);
         tally.add(&tried.tally);
@@ -223,7 +236,8 @@ pub fn run(
         let text = format!("schedules of the seeds {first} to {last}, there are more than {count}");
         certificate.bounded.insert(text, certificate.points.len() as u64);
     }
-    Ok(Scheduled { certificate, tally, exhaustive, broken: broken.transpose()? })
+    let (planned, broken) = (planned.len(), broken.transpose()?);
+    Ok(Scheduled { certificate, tally, wrong, planned, exhaustive, broken })
 }
 
 fn one(settings: &Settings, writers: &Writers, planned: &Planned) -> Tried {
@@ -231,8 +245,7 @@ fn one(settings: &Settings, writers: &Writers, planned: &Planned) -> Tried {
     let ran = run_stage(&store, writers, Guide::Listed(planned.schedule.clone()));
     let points = ran.steps_before(planned.from)..=ran.trace.len();
     let certificate = explore_points(&ran.store, &ran.trace, &settings.model, points);
-    let broken = ran.wrong.is_some() || !certificate.violations.is_empty();
-    Tried { certificate, tally: ran.tally, broken }
+    Tried { certificate, tally: ran.tally, wrong: ran.wrong.is_some() }
 }
 
 /// Runs a schedule and crashes it everywhere: the first violation, if there is one, by its path if a crash is needed.
@@ -251,7 +264,7 @@ fn tried_again(
 }
 
 /// A crash under a schedule, explained.
-fn told(
+fn explained(
     settings: &Settings,
     layout: Layout,
     writers: &Writers,
@@ -304,7 +317,7 @@ fn smallest(
     }
     let (writers, schedule) = best;
     match tried_again(settings, layout, &writers, &schedule) {
-        (ran, Some(Some(path))) => told(settings, layout, &writers, &ran, &path),
+        (ran, Some(Some(path))) => explained(settings, layout, &writers, &ran, &path),
         (ran, _) => wrong(layout, &writers, &ran).ok_or_else(|| "it does not come again".into()),
     }
 }
@@ -328,5 +341,5 @@ pub fn repeat(
     if is_kept(&ran.store, &ran.trace, &settings.model, path)? {
         return Ok(wrong(layout, writers, &ran));
     }
-    told(settings, layout, writers, &ran, path).map(Some)
+    explained(settings, layout, writers, &ran, path).map(Some)
 }

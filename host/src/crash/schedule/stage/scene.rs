@@ -22,7 +22,7 @@ const PART_BYTES: usize = 40;
 
 /// Whether nobody else may be in the middle of something: such a word would wait for jobs in hand, or take the store away.
 const fn is_alone(word: Word) -> bool {
-    matches!(word, Word::Compact | Word::Reopen | Word::Kill)
+    matches!(word, Word::Load | Word::Compact | Word::Reopen | Word::Kill)
 }
 
 impl Scene {
