@@ -257,6 +257,9 @@ pub(super) struct Crash {
     /// Where a crash leaves more states than about so many, fewer writes are torn at once
     #[arg(long, value_name = "N", default_value = "20000", value_parser = above_zero)]
     pub(super) states: u64,
+    /// Crash at most so many of the recoveries again that change the disk alike and show the same
+    #[arg(long, value_name = "N", default_value = "2", value_parser = above_zero)]
+    pub(super) lives: u64,
     /// Go one way to a crash again, as printed; with the same --program, --layout and options of the model (--half, --full,
     /// --zeros, --no-dir-sync, --depth, --states), as printed too. `17:2.0` is the power cut after 17 steps of the
     /// disk with these choices of what it leaves, `17k` a kill, `17:2/4:1` has a second crash. Behind a schedule and `/`, as in

@@ -75,7 +75,9 @@ fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
         _ => Model::HALF,
     };
     let (depth, garbage, dir_sync) = (args.depth, !args.zeros, !args.no_dir_sync);
-    let model = Model { depth, garbage, dir_sync, point_states_max: args.states, ..model };
+    let lives_max = usize::try_from(args.lives).unwrap_or(usize::MAX);
+    let point_states_max = args.states;
+    let model = Model { depth, garbage, dir_sync, point_states_max, lives_max, ..model };
     let adjust = Arc::new(|_: &mut _| {});
     Ok(Settings { layouts, words, program, model, adjust, recordings_max: 0 })
 }
