@@ -279,7 +279,7 @@ pub(super) struct Crash {
 /// What stands below the options of `crash`.
 fn crash_notes() -> String {
     let operations = operations();
-    format!("The {operations}\n--sandbox, --durability and --now are refused.")
+    format!("The {operations}\n--sandbox is refused; --durability and --now change nothing here.")
 }
 
 /// Bytes of an argument whose escapes are read.

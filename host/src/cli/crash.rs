@@ -21,7 +21,9 @@ use crate::crash::schedule::{self, Broken, Repeat, Schedules};
 use crate::crash::{Counts, Explored, Settings, Writers, lab, report, run, told};
 
 pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Outcome {
-    refuse(globals)?;
+    if globals.sandbox {
+        return Err(Failure::Usage("crash has no --sandbox".into()));
+    }
     // Why: a panic of the store is a violation that is told as one; it needs no lines of its own.
     std::panic::set_hook(Box::new(|_| {}));
     let settings = settings(args, globals)?;
@@ -44,17 +46,6 @@ pub(super) fn crash(args: &Crash, globals: &Globals, out: &mut Output<'_>) -> Ou
     let printed = print(&counts, out).and_then(|()| tell(found.as_ref(), out));
     let page = places.write_page(|| report::page(&settings, &explored, &counts));
     end(found.as_ref(), [printed, page], &places)
-}
-
-/// The options of all commands that this one has no use for.
-fn refuse(globals: &Globals) -> Outcome {
-    let given = [
-        ("--sandbox", globals.sandbox),
-        ("--durability", globals.durability.is_some()),
-        ("--now", globals.now.is_some()),
-    ];
-    let given = given.iter().find(|(_, is_given)| *is_given);
-    given.map_or(Ok(()), |(name, _)| Err(Failure::Usage(format!("crash has no {name}"))))
 }
 
 fn settings(args: &Crash, globals: &Globals) -> Outcome<Settings> {
