@@ -20,7 +20,8 @@ use alloc::vec::Vec;
 use core::mem::take;
 use core::ops::RangeInclusive;
 
-/// Tries every crash of a recorded run.
+/// Tries every crash of a recorded run. The disk must have recorded it ([`FaultDisk::recording`]): of one that has not
+/// there is nothing but the beginning. A panic of the system ends it; what never ends is waited for.
 pub fn explore<S: System>(system: &S, trace: &Trace, model: &Model) -> Certificate {
     explore_points(system, trace, model, 0..=trace.len())
 }

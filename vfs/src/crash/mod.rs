@@ -104,7 +104,8 @@ pub trait System {
 /// A life of a system, from one crash to the next.
 #[derive(Clone, Debug)]
 pub struct Life {
-    /// How many crashes there were: 1 or more.
+    /// How many crashes there were: 1 or more. What recovery shows must not depend on it: a second crash before recovery
+    /// has done anything counts as the first one, and is not tried again.
     pub crashes: u8,
     disk: Option<FaultDisk>,
 }
