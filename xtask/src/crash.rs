@@ -1,5 +1,5 @@
 //! `crash [--long | --bugs]`: the crash lab over all programs of up to two words, or of three, in release, once with writes torn
-//! in the middle and nothing left out, once with writes torn at every byte and bounds; or the table of the bugs on purpose,
+//! in the middle and every state of the first crash, once with writes torn at every byte and bounds; or the table of the bugs on purpose,
 //! each with what catches it and how soon, and what other projects' crash models see of it.
 //!
 //! Called by people; the suite `lab` runs the two words and the bugs in every test. `docs/crash-lab.md` keeps what they print.
@@ -7,7 +7,7 @@
 use crate::component;
 use crate::shell::{self, Outcome};
 
-/// More than there are: nothing is left out where writes are torn in the middle only.
+/// More than there are: no state of the first crash is left out where writes are torn in the middle only.
 const ALL: &str = "1000000000";
 /// So many states are tried at one point of a short program, and so many of a long one, where writes are torn at every byte:
 /// with so many of a short one at least one write is torn at each point. There are thirteen times as many programs of one

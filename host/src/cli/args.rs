@@ -32,8 +32,9 @@ pub(super) struct Globals {
     #[arg(long, global = true, value_name = "hash|ordered", hide_possible_values = true)]
     pub(super) layout: Option<LayoutName>,
     /// When writes are synced: each one, every 1 MiB or 10 ms, or not at all
-    #[arg(long, global = true, value_name = "immediate|batch|none", hide_possible_values = true)]
-    pub(super) durability: Option<Policy>,
+    #[arg(long, global = true, default_value = "immediate", hide_default_value = true)]
+    #[arg(value_name = "immediate|batch|none", hide_possible_values = true)]
+    pub(super) durability: Policy,
     /// Do the work inside the WebAssembly component
     #[arg(long, global = true)]
     pub(super) sandbox: bool,
@@ -46,13 +47,6 @@ pub(super) struct Globals {
     /// The time of this command, in milliseconds since 1970
     #[arg(long, global = true, value_name = "MS", value_parser = whole)]
     pub(super) now: Option<u64>,
-}
-
-impl Globals {
-    /// When writes are synced: each one, unless something else is asked for.
-    pub(super) fn policy(&self) -> Policy {
-        self.durability.unwrap_or(Policy::Immediate)
-    }
 }
 
 /// `--layout`.

@@ -161,7 +161,7 @@ impl<'a, 'o> Importer<'a, 'o> {
         out: &'a mut Output<'o>,
         progress: Progress,
     ) -> Self {
-        let (policy, durability) = (globals.policy(), open::durability(globals));
+        let (policy, durability) = (globals.durability, open::durability(globals));
         Self { db, policy, durability, out, progress, lines: 0, waiting: None }
     }
 

@@ -86,7 +86,7 @@ pub(super) fn or_create(dir: &Path, globals: &Globals) -> Outcome<Store> {
 /// Ends the work on a store. All that was written is durable afterwards, except under `--durability
 /// none`.
 pub(super) fn finish(db: &dyn Engine, globals: &Globals) -> Outcome {
-    match globals.policy() {
+    match globals.durability {
         Policy::Immediate | Policy::Batch => Ok(db.close()?),
         // Why: a close syncs. The lock goes with the process.
         Policy::None => Ok(()),
@@ -153,7 +153,7 @@ pub(super) fn options(globals: &Globals, mode: OpenMode) -> Options {
     });
     options.clock = clock(globals);
     options.durability = durability(globals);
-    if globals.policy() == Policy::Batch {
+    if globals.durability == Policy::Batch {
         options.sync_every = SyncEvery { writes: 0, bytes: BATCH_BYTES, millis: BATCH_MS };
     }
     options
@@ -161,7 +161,7 @@ pub(super) fn options(globals: &Globals, mode: OpenMode) -> Options {
 
 /// What each write of this command promises.
 pub(super) fn durability(globals: &Globals) -> Durability {
-    match globals.policy() {
+    match globals.durability {
         Policy::Immediate => Durability::Durable,
         Policy::Batch | Policy::None => Durability::Buffered,
     }
