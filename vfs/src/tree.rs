@@ -89,6 +89,10 @@ impl<F> Tree<F> {
     /// The names directly below `dir`, in order.
     pub(crate) fn list(&self, dir: &str) -> Result<Vec<String>> {
         self.dir(Op::List, dir)?;
+        if dir.is_empty() {
+            let names = self.nodes.keys().filter(|name| !name.as_bytes().contains(&b'/'));
+            return Ok(names.map(ToString::to_string).collect());
+        }
         let below = self.nodes.range::<str, _>((Bound::Included(dir), Bound::Unbounded));
         let below = below.take_while(|(name, _)| name.starts_with(dir));
         Ok(below.filter_map(|(name, _)| child(dir, name)).map(ToString::to_string).collect())

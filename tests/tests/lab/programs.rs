@@ -38,8 +38,7 @@ fn programs_of_one_operation() {
     assert!(all.power_cuts > 10_000 && all.kills > 1000 && all.second > 10_000, "{all}");
 }
 
-// Nothing is left out: writes are there, missing or torn in the middle, with every way of the names and lengths, zeros, garbage
-// and stale bytes, kills, and every crash of every recovery.
+// All that the next test does, of one operation and in a second: what shows first whether lives and points are told apart as they were.
 #[test]
 fn programs_of_one_operation_and_all_their_recoveries() {
     let all = Model { lives_max: usize::MAX, point_states_max: u64::MAX, ..Model::HALF };
@@ -47,12 +46,15 @@ fn programs_of_one_operation_and_all_their_recoveries() {
     assert!(all.is_exhaustive() && all.lives > 900, "{all}");
 }
 
-// The same of two, but that not all recoveries are crashed again that do and show the same. First crashes are exhaustive.
+// Nothing is left out: writes are there, missing or torn in the middle, with every way of the names and lengths, zeros, garbage
+// and stale bytes, kills, and every crash of every recovery.
 #[test]
 fn programs_of_two_operations() {
-    let all = explore(2, Model { unit: Unit::Half, point_states_max: u64::MAX, ..Model::HALF });
-    assert!(all.bounded.keys().eq([LIVES]), "{all}");
-    assert!(all.power_cuts > 200_000 && all.kills > 20_000 && all.second > 500_000, "{all}");
+    let all = Model { lives_max: usize::MAX, point_states_max: u64::MAX, ..Model::HALF };
+    let all = explore(2, Model { unit: Unit::Half, ..all });
+    assert!(all.is_exhaustive(), "{all}");
+    assert!(all.power_cuts > 100_000 && all.kills > 20_000 && all.lives > 100_000, "{all}");
+    assert!(all.second > 1_000_000, "{all}");
 }
 
 // One crash, and at points with so many states that it matters, one write is torn at once.

@@ -2,10 +2,12 @@
 //!
 //! Called at the door; calls the system. A state that shows nothing of the step before it is not tried again: what
 //! recovery showed then is judged again by what is allowed now. Recoveries that found the same wherever they looked are
-//! crashed again once, with the bytes that nobody looked at as they were on the medium.
+//! crashed again once, with the bytes that nobody looked at as they were on the medium; and where two of them come to the
+//! same, as far as anybody looks, that is tried once.
 
 use super::certificate::{Certificate, Point, Violation};
 use super::choices::Choices;
+use super::known::{Known, Looked, Open, look_too};
 use super::model::{Model, Unit};
 use super::path::{Path, Place};
 use super::wreck::{Site, WreckDisk};
@@ -67,19 +69,21 @@ pub(super) struct Explorer<'a, S: System> {
     before: Option<Before<'a, S::Seen>>,
     /// What recovery showed, each with its number.
     outcomes: BTreeMap<S::Seen, usize>,
-    /// What was judged: an outcome, how many marks there were, whether power was cut.
+    /// What was judged and is allowed: an outcome, how many marks there were, whether power was cut.
     judged: BTreeSet<(usize, usize, bool)>,
+    /// Points of second lives at which everything was tried.
+    known: Known<S::Seen>,
     /// Second lives that were explored.
     lives: BTreeMap<LifeKey, Lived<S::Seen>>,
     /// How many of them are of a kind: have changed the disk alike, and shown the same.
-    kinds: BTreeMap<(u64, usize), usize>,
+    kinds: BTreeMap<(u128, usize), usize>,
     /// What was judged, each once.
     met: Vec<Met<S::Seen>>,
     certificate: Certificate,
 }
 
 /// Recoveries that found the same wherever they looked are one life: a number for that.
-type LifeKey = u64;
+type LifeKey = u128;
 
 /// A second life that was explored: what its crashes led to may be judged again, when more is promised.
 struct Lived<Seen> {
@@ -100,7 +104,10 @@ type Met<Seen> = (Seen, usize, bool);
 struct Last<Seen> {
     left: Left,
     seen: BTreeMap<Seen, usize>,
+    killed: BTreeSet<Seen>,
     lives: BTreeSet<LifeKey>,
+    looked: Looked,
+    blind: bool,
 }
 
 /// What is known about the point at which the explorer is.
@@ -111,10 +118,35 @@ struct Here<Seen> {
     seen: BTreeMap<Seen, usize>,
     /// The second lives behind them.
     lives: BTreeSet<LifeKey>,
+    /// What kills lead to.
+    killed: BTreeSet<Seen>,
+    /// Where recoveries looked.
+    looked: Looked,
     point: Point,
     violation: Option<Violation>,
+    /// Whether recoveries ran of which nobody knows where they looked.
+    blind: bool,
+    /// What is wrong with something that the same disk has led to before.
+    refused: Option<String>,
     /// Whether recoveries were not crashed again, because so many of their kind were.
     left_out: bool,
+}
+
+impl<Seen: Ord> Here<Seen> {
+    fn new(op: usize, marks: usize) -> Self {
+        let (runs, kills, second, outcomes) = (0, 0, 0, 0);
+        let (shown, violated) = (Vec::new(), false);
+        let point = Point { op, runs, kills, second, outcomes, shown, violated };
+        let (seen, lives, killed, looked) = Default::default();
+        let (violation, refused, blind, left_out) = (None, None, false, false);
+        Self { op, marks, seen, lives, killed, looked, point, violation, blind, refused, left_out }
+    }
+
+    /// What the point after this needs to know; `left` is what was open here.
+    fn last(self, left: Left) -> Last<Seen> {
+        let Self { seen, killed, lives, looked, blind, .. } = self;
+        Last { left, seen, killed, lives, looked, blind }
+    }
 }
 
 impl<'a, S: System> Explorer<'a, S> {
@@ -126,7 +158,7 @@ impl<'a, S: System> Explorer<'a, S> {
     ) -> Self {
         let marks = trace.marks().iter().map(|(_, mark)| *mark).collect();
         let (outcomes, judged, lives, kinds, met) = Default::default();
-        let certificate = Certificate::default();
+        let (known, certificate) = Default::default();
         Self {
             system,
             trace,
@@ -135,6 +167,7 @@ impl<'a, S: System> Explorer<'a, S> {
             before,
             outcomes,
             judged,
+            known,
             lives,
             kinds,
             met,
@@ -156,16 +189,18 @@ impl<'a, S: System> Explorer<'a, S> {
             let disk = walk.disk();
             let left = disk.left();
             let marks = self.trace.marks_before(op).count();
-            let (runs, kills, second, outcomes) = (0, 0, 0, 0);
-            let (shown, violated) = (Vec::new(), false);
-            let point = Point { op, runs, kills, second, outcomes, shown, violated };
-            let (seen, lives) = Default::default();
-            let mut here = Here { op, marks, seen, lives, point, violation: None, left_out: false };
+            let mut here = Here::new(op, marks);
+            if self.is_known(&mut here, &left) {
+                last = Some(here.last(left));
+                continue;
+            }
             let growth =
                 last.as_ref().map_or(Growth::Other, |before| Growth::of(&before.left, &left));
             let earlier = last.as_ref().filter(|_| growth != Growth::Other);
             let site = Site::new(left.clone(), self.model, earlier.map(|before| &before.left));
             if let Some(before) = earlier {
+                here.looked = before.looked.clone();
+                here.blind = before.blind;
                 self.judge_again(&mut here, &before.seen);
                 self.judge_lives_again(&mut here, &before.lives);
             }
@@ -176,24 +211,88 @@ impl<'a, S: System> Explorer<'a, S> {
                 self.power_cuts(&mut here, &Arc::new(site), growth == Growth::More);
             }
             if self.model.kills {
-                self.kills(&mut here, &mut walk);
+                let same = |before: &&Last<S::Seen>| {
+                    self.before.is_some() && growth == Growth::Same && before.left.reads_as(&left)
+                };
+                match earlier.filter(same) {
+                    Some(before) => self.judge_kills_again(&mut here, &before.killed),
+                    None => self.kills(&mut here, &mut walk),
+                }
             }
-            if here.left_out {
-                let max = self.model.lives_max;
-                let what = format!("at most {max} recoveries of a kind crashed again");
-                self.certificate.add_bounds(BTreeMap::from([(what, 1)]), "");
-            }
-            here.point.outcomes = here.seen.len();
-            let kept = here.seen.keys().take(self.model.outcomes_kept);
-            here.point.shown = kept.map(|seen| short(self.system.text(seen))).collect();
-            here.point.violated = here.violation.is_some();
-            self.certificate.points.push(here.point.clone());
-            self.certificate.violations.extend(here.violation);
+            self.close(&mut here, &left);
             if here.point.violated && !self.model.go_on {
                 return;
             }
-            last = Some(Last { left, seen: here.seen, lives: here.lives });
+            last = Some(here.last(left));
         }
+    }
+
+    /// Notes what came of a point.
+    fn close(&mut self, here: &mut Here<S::Seen>, left: &Left) {
+        if let Some(message) = here.refused.take() {
+            // Why: what is wrong is told even if the way to it is not found again.
+            let choices = Some(Choices::new());
+            let place = Place { op: here.op, bytes: 0, newest: false, choices };
+            let path = Path { places: Vec::from([place]) };
+            here.violation.get_or_insert(Violation { path, message });
+        }
+        if here.left_out {
+            let max = self.model.lives_max;
+            let what = format!("at most {max} recoveries of a kind crashed again");
+            self.certificate.add_bounds(BTreeMap::from([(what, 1)]), "");
+        }
+        here.point.outcomes = here.seen.len();
+        let kept = here.seen.keys().take(self.model.outcomes_kept);
+        here.point.shown = kept.map(|seen| short(self.system.text(seen))).collect();
+        here.point.violated = here.violation.is_some();
+        self.certificate.violations.extend(here.violation.take());
+        // Why not behind a violation: what an error was told for is not among what was seen.
+        if self.has_known() && !here.blind && self.certificate.violations.is_empty() {
+            let cut = here.seen.keys().map(|seen| (seen, true));
+            let shown = cut.chain(here.killed.iter().map(|seen| (seen, false)));
+            self.known.put(&Open::new(left, self.model), &here.looked, shown);
+        }
+        self.certificate.points.push(here.point.clone());
+    }
+
+    /// Whether what was tried at a point is kept: in second lives, which come to the same points. The first has lives of its
+    /// own at each, and what is open in single bytes is more than is compared.
+    fn has_known(&self) -> bool {
+        self.before.is_some() && self.model.unit != Unit::Byte
+    }
+
+    /// Whether the same was open before at a point of a second life; then what was shown there is judged again. If that is
+    /// wrong here, the point has to be tried, to find the way to it.
+    fn is_known(&mut self, here: &mut Here<S::Seen>, left: &Left) -> bool {
+        if !self.has_known() {
+            return false;
+        }
+        let met = self.met.len();
+        let mut known = take(&mut self.known);
+        let open = Open::new(left, self.model);
+        let shown = known.get(&open);
+        let allowed = shown.is_some_and(|(looked, mut shown)| {
+            here.looked = looked.clone();
+            shown.all(|(seen, power)| {
+                let number = self.number(seen);
+                if power {
+                    here.seen.insert(seen.clone(), number);
+                } else {
+                    here.killed.insert(seen.clone());
+                }
+                let judged = self.judge(here.marks, seen, number, power);
+                here.refused = judged.err();
+                here.refused.is_none()
+            })
+        });
+        self.known = known;
+        if !allowed {
+            self.met.truncate(met);
+            here.seen.clear();
+            here.killed.clear();
+            here.looked.clear();
+        }
+        allowed
     }
 
     /// What was possible a step earlier is possible still, and more may be promised by now.
@@ -207,6 +306,19 @@ impl<'a, S: System> Explorer<'a, S> {
                 let site = self.site(here.op);
                 let path =
                     self.find(&site, here, seen).unwrap_or(Path { places: Vec::from([place]) });
+                here.violation.get_or_insert(Violation { path, message });
+            }
+        }
+    }
+
+    /// The same for kills, where nothing has changed: of a second life no kill is crashed again, nor one within a write tried.
+    fn judge_kills_again(&mut self, here: &mut Here<S::Seen>, killed: &BTreeSet<S::Seen>) {
+        here.killed.clone_from(killed);
+        for seen in killed {
+            let number = self.number(seen);
+            if let Err(message) = self.judge(here.marks, seen, number, false) {
+                let place = Place { op: here.op, bytes: 0, newest: false, choices: None };
+                let path = Path { places: Vec::from([place]) };
                 here.violation.get_or_insert(Violation { path, message });
             }
         }
@@ -297,6 +409,7 @@ impl<'a, S: System> Explorer<'a, S> {
             let disk = WreckDisk::new(site, choices, false);
             let seen = self.system.recover(Arc::new(disk.clone()), &self.life(None));
             choices = disk.choices();
+            look_too(&mut here.looked, &disk.looked());
             here.point.runs += 1;
             self.certificate.power_cuts += 1;
             let place = || {
@@ -347,13 +460,15 @@ impl<'a, S: System> Explorer<'a, S> {
         number: usize,
         power: bool,
     ) -> Result<(), String> {
-        if !self.judged.insert((number, marks, power)) {
+        if self.judged.contains(&(number, marks, power)) {
             return Ok(());
         }
         if self.before.is_some() {
             self.met.push((seen.clone(), marks, power));
         }
-        self.system.judge(seen, &self.crash(marks, power))
+        self.system.judge(seen, &self.crash(marks, power))?;
+        self.judged.insert((number, marks, power));
+        Ok(())
     }
 
     pub(super) fn crash(&self, marks: usize, power: bool) -> Crash<'_, S::Seen> {
@@ -382,15 +497,26 @@ impl<'a, S: System> Explorer<'a, S> {
             let bytes = *bytes;
             walk.seek(here.op, bytes);
             let disk = walk.disk().kill();
-            disk.record();
-            let life = self.life(Some(disk.clone()));
-            let seen = self.system.recover(Arc::new(disk.clone()), &life);
+            let open = if self.has_known() { disk.left().killed() } else { None };
+            let seen = if let Some(open) = open {
+                let site = Arc::new(Site::new(open, self.model, None));
+                let wreck = WreckDisk::new(&site, Choices::new(), false);
+                let seen = self.system.recover(Arc::new(wreck.clone()), &self.life(None));
+                look_too(&mut here.looked, &wreck.looked());
+                seen
+            } else {
+                here.blind = true;
+                disk.record();
+                let life = self.life(Some(disk.clone()));
+                self.system.recover(Arc::new(disk.clone()), &life)
+            };
             here.point.runs += 1;
             here.point.kills += 1;
             self.certificate.kills += 1;
             let place = Place { op: here.op, bytes, newest: false, choices: None };
             let judged = seen.and_then(|seen| {
                 let number = self.number(&seen);
+                here.killed.insert(seen.clone());
                 self.judge(here.marks, &seen, number, false).map(|()| seen)
             });
             match judged {
@@ -400,7 +526,8 @@ impl<'a, S: System> Explorer<'a, S> {
                 }
                 // Why at every point: what is still pending differs from one to the next.
                 Ok(seen) if lives => {
-                    self.second_crashes(here, &disk.trace(), &seen, &place);
+                    let known = (here.seen.clone(), here.looked.clone());
+                    self.second_crashes(here, &disk.trace(), &seen, &place, known);
                 }
                 Ok(_) => {}
             }
@@ -452,29 +579,39 @@ impl<'a, S: System> Explorer<'a, S> {
             here.violation.get_or_insert(Violation { path, message });
             return None;
         }
-        Some(self.second_crashes(here, &disk.trace(), seen, place))
+        let known = (BTreeMap::from([(seen.clone(), 0)]), wreck.looked());
+        Some(self.second_crashes(here, &disk.trace(), seen, place, known))
     }
 
-    /// Crashes a second life at each of its steps.
+    /// Crashes a second life at each of its steps. What is `known`: what crashes before its first step lead to, and where
+    /// recoveries looked there.
     fn second_crashes(
         &mut self,
         here: &mut Here<S::Seen>,
         trace: &Trace,
         seen: &S::Seen,
         place: &Place,
+        (known, looked): (BTreeMap<S::Seen, usize>, Looked),
     ) -> Lived<S::Seen> {
         let power = place.choices.is_some();
         let before = Before { marks: &self.marks[..here.marks], power, seen };
         let model = second_model(self.model);
         let mut second = Explorer::new(self.system, trace, &model, Some(before));
+        second.known = take(&mut self.known);
         // Why: a crash before recovery has done anything is the first crash.
         let mut walk = trace.walk();
         walk.honest_dirs(self.model.dir_sync);
-        let known = if power { BTreeMap::from([(seen.clone(), 0)]) } else { here.seen.clone() };
         let known = known.into_keys().map(|seen| (second.number(&seen), seen));
         let known = known.map(|(number, seen)| (seen, number)).collect();
-        let last = Last { left: walk.disk().left(), seen: known, lives: BTreeSet::new() };
-        second.run(0..=trace.len(), Some(last));
+        let (left, lives) = (walk.disk().left(), BTreeSet::new());
+        // Why: before the life has done anything, a kill leaves what the crash before it left.
+        let killed = BTreeSet::from([seen.clone()]);
+        let last = Last { left, seen: known, killed, lives, looked, blind: false };
+        // Why only then: where a write was cut, or writes are torn in other places from here on, what was tried before the life
+        // is not all that can be left at its beginning.
+        let tried = place.bytes == 0 && model.unit == self.model.unit && here.violation.is_none();
+        second.run(0..=trace.len(), (power || tried).then_some(last));
+        self.known = take(&mut second.known);
         let (marks, met) = (take(&mut second.marks), take(&mut second.met));
         let lived = Lived { seen: seen.clone(), marks, met, judged: here.marks };
         let certificate = second.finish();

@@ -197,6 +197,8 @@ pub(super) struct Found {
     /// With a bound that is not free: so many writes are there.
     first: Option<usize>,
     fill: Option<Fill>,
+    /// Where bytes are missing, and that stands instead.
+    filled: Ranges,
     /// What the file holds after changes.
     row: Option<Arc<Vec<u8>>>,
     /// From here on the bytes were taken by [`behind`](Self::behind), and have changed by writes alone since then.
@@ -258,8 +260,8 @@ impl Found {
             Some(Fill::Garbage) => Survival::Garbage,
             Some(Fill::Stale) => Survival::Stale,
         };
-        let (bytes, len_known, seen) = (&self.bytes, self.len_known, &self.seen);
-        Decided { ino, bytes, len_known, seen, fill }
+        let Self { bytes, len_known, seen, filled, .. } = self;
+        Decided { ino, bytes, len_known: *len_known, seen, fill, filled }
     }
 
     /// The row, to be changed.
@@ -304,7 +306,7 @@ impl Found {
                 lengths.retain(|len| !fresh.lengths.contains(len));
             }
         }
-        if *with.torn >= with.bound.torn && with.model.unit != Unit::Byte {
+        if *with.torn >= with.bound.torn && !with.bound.whole {
             lengths.retain(|len| left.ends.contains(len));
             if lengths.is_empty() {
                 lengths.extend(left.ends.last());
@@ -365,7 +367,7 @@ impl Found {
     }
 
     fn settle_writes(&mut self, left: &LeftFile, open: Range<u64>, with: &mut Deciding<'_>) {
-        let mut missing: Ranges = Ranges::default();
+        let (mut missing, mut laid) = (Ranges::default(), Ranges::default());
         for (n, part) in left.parts.iter().enumerate() {
             let within = part.start.max(open.start)..part.end().min(open.end);
             if within.start >= within.end {
@@ -392,13 +394,19 @@ impl Found {
                         missing.remove(at..at + 1);
                     }
                     if part.written {
-                        grown
-                            .filter(|at| !fate.has(&places, *at))
-                            .for_each(|at| missing.add(at..at + 1));
+                        // Why: where an earlier write is there, that is what stands under one that is missing.
+                        let bare = laid.gaps(grown.clone()).into_iter().flatten();
+                        let bare = bare.filter(|at| !fate.has(&places, *at));
+                        bare.for_each(|at| missing.add(at..at + 1));
                     }
                 }
-                None if part.written && grown.start < grown.end => missing.add(grown),
+                None if part.written && grown.start < grown.end => {
+                    laid.gaps(grown.clone()).into_iter().for_each(|bare| missing.add(bare));
+                }
                 None => {}
+            }
+            if part.written && grown.start < grown.end {
+                laid.add(grown);
             }
         }
         if with.model.garbage && !missing.is_empty() {
@@ -476,6 +484,7 @@ impl Found {
             },
         };
         self.fill = Some(fill);
+        missing.iter().for_each(|range| self.filled.add(range));
         if fill == Fill::Zero {
             return;
         }

@@ -11,43 +11,36 @@
 //!   path          the way to a state, as text               ranges      sets of positions
 //!   certificate   what was tried and found                  explain     a failure made small, in words
 //!   remains       what a crash left, byte for byte          way         one path, gone again
+//!   known         points of second lives that are alike     print       numbers by which things are compared
 //! ```
 //!
 //! ```
-//! use keelstone_vfs::crash::{Crash, Life, Model, System, explore};
-//! use keelstone_vfs::{Access, FaultDisk, SyncMode, Vfs};
-//! use std::sync::Arc;
-//!
-//! struct Counter; // One byte in a file, counted up in place.
-//!
-//! impl System for Counter {
-//!     type Seen = u8;
-//!     fn recover(&self, disk: Arc<dyn Vfs>, _: &Life) -> Result<u8, String> {
-//!         let mut byte = [0];
-//!         let Ok(file) = disk.open("counter", Access::Read) else { return Ok(0) };
-//!         file.read_at(&mut byte, 0).map_err(|error| error.to_string())?;
-//!         Ok(byte[0])
-//!     }
-//!     fn judge(&self, seen: &u8, crash: &Crash<'_, u8>) -> Result<(), String> {
-//!         let acknowledged = crash.marks.last().map_or(0, |mark| *mark as u8);
-//!         let next = acknowledged + 1;
-//!         (acknowledged..=next).contains(seen).then_some(()).ok_or(format!("{seen}"))
-//!     }
-//! }
-//!
-//! let disk = FaultDisk::recording();
+//! use keelstone_vfs::crash::{Crash, Model, explore, system};
+//! use keelstone_vfs::{Access, Error, FaultDisk, SyncMode, Vfs};
+//! // One byte in a file, counted up in place: what recovery shows of it, and what it may show.
+//! let recover = |disk: &dyn Vfs| {
+//!     let mut byte = [0];
+//!     disk.open("counter", Access::Read)?.read_at(&mut byte, 0)?;
+//!     Ok::<u8, Error>(byte[0])
+//! };
+//! let judge = |seen: &u8, crash: &Crash<'_, u8>| {
+//!     let last = crash.marks.last().map_or(0, |mark| *mark as u8);
+//!     if (last..=last + 1).contains(seen) { Ok(()) } else { Err(format!("{seen} after {last}")) }
+//! };
+//! let disk = FaultDisk::new();
 //! let file = disk.create("counter")?;
-//! file.set_len(1)?; // Without this, the byte could be garbage: the file would grow before it is written.
+//! file.write_at(&[0], 0)?;
 //! file.sync(SyncMode::All)?;
 //! disk.sync_dir("")?;
+//! disk.record();
 //! for n in 1..4 {
 //!     file.write_at(&[n], 0)?;
 //!     file.sync(SyncMode::All)?;
 //!     disk.mark(n.into());
 //! }
-//! let certificate = explore(&Counter, &disk.trace(), &Model::FULL);
+//! let certificate = explore(&system(recover, judge), &disk.trace(), &Model::FULL);
 //! assert!(certificate.violations.is_empty() && certificate.is_exhaustive(), "{certificate}");
-//! # Ok::<(), keelstone_vfs::Error>(())
+//! # Ok::<(), Error>(())
 //! ```
 //!
 //! Promise: complete within the [`Model`], or the [`Certificate`] says what was left out; the same input gives the same
@@ -58,8 +51,10 @@ mod choices;
 mod explain;
 mod explore;
 mod found;
+mod known;
 mod model;
 mod path;
+mod print;
 mod ranges;
 mod remains;
 #[cfg(test)]
@@ -79,9 +74,10 @@ pub use path::Path;
 pub use remains::{Remains, Scene, Survival};
 
 use crate::{FaultDisk, Vfs};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use core::fmt::Debug;
+use core::fmt::{Debug, Display};
+use core::marker::PhantomData;
 
 /// Something that keeps a promise across crashes.
 pub trait System {
@@ -98,6 +94,41 @@ pub trait System {
     /// A short text of what was seen, for people.
     fn text(&self, seen: &Self::Seen) -> String {
         alloc::format!("{seen:?}")
+    }
+}
+
+/// A system of two functions: what recovery shows, and whether that is allowed. An error of recovery is a violation.
+pub fn system<Seen, E, R, J>(recover: R, judge: J) -> impl System<Seen = Seen>
+where
+    Seen: Clone + Ord + Debug,
+    E: Display,
+    R: Fn(&dyn Vfs) -> Result<Seen, E>,
+    J: Fn(&Seen, &Crash<'_, Seen>) -> Result<(), String>,
+{
+    Functions { recover, judge, seen: PhantomData }
+}
+
+struct Functions<R, J, Seen> {
+    recover: R,
+    judge: J,
+    seen: PhantomData<fn() -> Seen>,
+}
+
+impl<Seen, E, R, J> System for Functions<R, J, Seen>
+where
+    Seen: Clone + Ord + Debug,
+    E: Display,
+    R: Fn(&dyn Vfs) -> Result<Seen, E>,
+    J: Fn(&Seen, &Crash<'_, Seen>) -> Result<(), String>,
+{
+    type Seen = Seen;
+
+    fn recover(&self, disk: Arc<dyn Vfs>, _: &Life) -> Result<Seen, String> {
+        (self.recover)(&*disk).map_err(|error| error.to_string())
+    }
+
+    fn judge(&self, seen: &Seen, crash: &Crash<'_, Seen>) -> Result<(), String> {
+        (self.judge)(seen, crash)
     }
 }
 

@@ -103,6 +103,8 @@ pub(super) struct Decided<'a> {
     pub(super) seen: &'a Ranges,
     /// What stands where bytes are missing: nothing but zeros, garbage, or stale bytes.
     pub(super) fill: Survival,
+    /// Where it stands.
+    pub(super) filled: &'a Ranges,
 }
 
 impl Scene {
@@ -112,6 +114,7 @@ impl Scene {
         let tree = left.cached_names().clone();
         let mut all = Ranges::default();
         all.add(0..u64::MAX);
+        let nothing = Ranges::default();
         let inos: Vec<Ino> = tree.nodes.values().filter_map(Node::file).collect();
         let contents: Vec<_> = inos.iter().map(|ino| (*ino, left.cached(*ino))).collect();
         let decided = contents.iter().map(|(ino, content)| Decided {
@@ -120,6 +123,7 @@ impl Scene {
             len_known: true,
             seen: &all,
             fill: Survival::Zero,
+            filled: &nothing,
         });
         let remains = remains(&left, &tree, decided.collect());
         Self { before: disk.cached(), left: disk.cached(), remains }
@@ -213,9 +217,10 @@ impl Bytes<'_> {
             _ if new == now => Survival::There,
             (None, _) => Survival::Older,
             _ if old.is_some() && old == now => Survival::Older,
-            _ => match self.found.map_or(Survival::Zero, |found| found.fill) {
-                Survival::Zero if now != Some(0) && was_written(now) => Survival::Older,
-                fill => fill,
+            _ => match self.found.filter(|found| found.filled.gaps(at..at + 1).is_empty()) {
+                Some(found) => found.fill,
+                None if now != Some(0) && was_written(now) => Survival::Older,
+                None => Survival::Zero,
             },
         }
     }

@@ -9,10 +9,12 @@
 
 use super::choices::Choices;
 use super::found::{Bound, Deciding, Found, Fresh, lengths};
+use super::known::{Look, Looked, look};
 use super::model::Model;
+use super::print::Print;
 use super::remains::{Remains, remains};
 use super::words::Words;
-use crate::fault::{FaultDisk, Ino, Left, LeftFile};
+use crate::fault::{Content, FaultDisk, Ino, Left, LeftFile};
 use crate::lock::{Mutex, MutexGuard};
 use crate::tree::{Node, Tree};
 use crate::{Access, Capabilities, Error, File, Kind, Lock, Op, Result, SyncMode, Vfs, bytes};
@@ -86,13 +88,21 @@ impl Power for f64 {
     }
 }
 
-/// The largest other file of a disk: what a reused block may hold.
-fn stale(left: &Left, ino: Ino) -> Arc<Vec<u8>> {
+/// What a reused block of a file may hold: the bytes of the other file that uses most.
+fn stale(left: &Left, ino: Ino) -> Content {
+    stale_of(left, ino, |content| used(content))
+}
+
+/// The same, where somebody knows how many bytes are used.
+pub(super) fn stale_of(left: &Left, ino: Ino, used: impl FnMut(&Content) -> usize) -> Content {
     let nodes = left.trees.iter().flat_map(|tree| tree.nodes.values().filter_map(Node::file));
     let others = nodes.filter(|other| *other != ino).map(|other| left.medium(other));
-    others
-        .max_by_key(|content| content.iter().filter(|byte| **byte != 0).count())
-        .unwrap_or_default()
+    others.max_by_key(used).unwrap_or_default()
+}
+
+/// How many bytes of a content are not zero.
+pub(super) fn used(content: &[u8]) -> usize {
+    content.iter().filter(|byte| **byte != 0).count()
 }
 
 /// What one step has added, if that can be told; names that were possible before go out of `left`.
@@ -128,26 +138,12 @@ struct Wreck {
     files: BTreeMap<Ino, Found>,
     next: Ino,
     locks: BTreeSet<Arc<str>>,
+    /// Where somebody looked at what the crash left.
+    looked: Looked,
     /// How many writes were found torn.
     torn: usize,
     /// A number that stands for all changes.
-    changes: u64,
-}
-
-/// A number that stands for words and bytes: one multiplication for each word and a rotation, as in FxHash (rustc).
-struct Print(u64);
-
-impl Print {
-    const fn word(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.word(bytes::count(bytes));
-        let (words, rest) = bytes.as_chunks();
-        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
-        rest.iter().for_each(|byte| self.word(u64::from(*byte)));
-    }
+    changes: u128,
 }
 
 /// A wreck as a disk. A clone is the same disk.
@@ -164,9 +160,20 @@ impl WreckDisk {
         let (files, locks, next) = (BTreeMap::new(), BTreeSet::new(), site.left.next());
         let words = Words::new(words);
         let site = site.clone();
-        let (torn, changes) = (0, 0);
-        let wreck =
-            Wreck { site, choices, words, trees, chosen, files, next, locks, torn, changes };
+        let (looked, torn, changes) = Default::default();
+        let wreck = Wreck {
+            site,
+            choices,
+            words,
+            trees,
+            chosen,
+            files,
+            next,
+            locks,
+            looked,
+            torn,
+            changes,
+        };
         Self { wreck: Arc::new(Mutex::new(wreck)) }
     }
 
@@ -185,15 +192,15 @@ impl WreckDisk {
     }
 
     /// A number that stands for everything that was changed since the crash.
-    pub(super) fn changes(&self) -> u64 {
+    pub(super) fn changes(&self) -> u128 {
         self.wreck().changes
     }
 
     /// A number that stands for everything that the crash left and somebody looked at.
-    pub(super) fn decided(&self) -> u64 {
+    pub(super) fn decided(&self) -> u128 {
         let wreck = self.wreck();
         let left = &wreck.site.left;
-        let mut print = Print(0);
+        let mut print = Print::default();
         for (name, node) in &left.trees[wreck.chosen[0]].nodes {
             print.bytes(name.as_bytes());
             print.word(node.file().unwrap_or(Ino::MAX));
@@ -202,7 +209,12 @@ impl WreckDisk {
             print.word(*ino);
             print.bytes(found.bytes());
         }
-        print.0
+        print.number()
+    }
+
+    /// Where somebody looked at what the crash left.
+    pub(super) fn looked(&self) -> Looked {
+        self.wreck().looked.clone()
     }
 
     /// The disk that the crash left, all of it durable: what nobody looked at is as it was on the medium.
@@ -291,11 +303,11 @@ impl Wreck {
 
     /// Takes a change into the number that stands for all of them.
     fn note(&mut self, what: &str, more: &[u8], at: u64) {
-        let mut print = Print(self.changes);
+        let mut print = Print::again(self.changes);
         print.word(at);
         print.bytes(what.as_bytes());
         print.bytes(more);
-        self.changes = print.0;
+        self.changes = print.number();
     }
 
     fn create(&mut self, name: &str) -> Ino {
@@ -304,6 +316,13 @@ impl Wreck {
         self.files.insert(ino, Found::whole(Arc::default()));
         self.change("create", name, Some(Node::File(ino)));
         ino
+    }
+
+    /// Notes that somebody has read bytes of a file up to `end`, or has learned its length.
+    fn look(&mut self, ino: Ino, end: u64, len: bool) {
+        if ino < self.site.left.next() {
+            look(&mut self.looked, ino, Look { end, len });
+        }
     }
 
     /// A file and what decides about it.
@@ -436,6 +455,7 @@ impl WreckFile {
     }
 
     fn set_len(&self, wreck: &mut Wreck, op: Op, len: u64) -> Result<()> {
+        wreck.look(self.ino, 0, true);
         wreck.found(self.ino, |found, with| {
             found.settle_len(with);
             let old = bytes::count(found.row());
@@ -452,10 +472,15 @@ impl WreckFile {
 
 impl File for WreckFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
-        self.wreck.lock().found(self.ino, |found, with| {
-            found.settle(offset..offset.saturating_add(bytes::count(buf)), with);
-            Ok(bytes::read_at(found.row(), buf, offset))
-        })
+        let mut wreck = self.wreck.lock();
+        let end = offset.saturating_add(bytes::count(buf));
+        let (read, len) = wreck.found(self.ino, |found, with| {
+            found.settle(offset..end, with);
+            (bytes::read_at(found.row(), buf, offset), bytes::count(found.row()))
+        });
+        // Why: whoever meets the end has learned the length.
+        wreck.look(self.ino, end, end > len);
+        Ok(read)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> Result<()> {
@@ -465,6 +490,7 @@ impl File for WreckFile {
             return Ok(());
         }
         let mut wreck = self.wreck.lock();
+        wreck.look(self.ino, 0, true);
         let behind = wreck.found(self.ino, |found, with| {
             found.settle_len(with);
             let old = bytes::count(found.row());
@@ -486,7 +512,9 @@ impl File for WreckFile {
     }
 
     fn len(&self) -> Result<u64> {
-        self.wreck.lock().found(self.ino, |found, with| {
+        let mut wreck = self.wreck.lock();
+        wreck.look(self.ino, 0, true);
+        wreck.found(self.ino, |found, with| {
             found.settle_len(with);
             Ok(bytes::count(found.row()))
         })
@@ -522,7 +550,7 @@ mod tests {
 
     /// A file in which such bytes may be there from 200 on; one is changed in front, what `read` says is looked at, then the
     /// one at `last` is changed.
-    fn changes(bytes: [u8; 10], read: Option<u64>, last: u64) -> BTreeSet<(u64, [u8; 10])> {
+    fn changes(bytes: [u8; 10], read: Option<u64>, last: u64) -> BTreeSet<(u128, [u8; 10])> {
         let disk = FaultDisk::recording();
         let file = disk.create("f").unwrap();
         file.write_at(&[1; 300], 0).unwrap();
@@ -555,7 +583,7 @@ mod tests {
         for (bytes, last) in [([2; 10], 1), ([2; 10], 199), ([0; 10], 1), ([0; 10], 199)] {
             let found = changes(bytes, Some(200), last);
             assert!(found.len() > 2, "there, missing and torn: {found:?}");
-            let different: BTreeSet<u64> = found.iter().map(|(changes, _)| *changes).collect();
+            let different: BTreeSet<u128> = found.iter().map(|(changes, _)| *changes).collect();
             assert_eq!(different.len(), found.len(), "{bytes:?} {last} {found:?}");
         }
     }

@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// The bytes of a file, shared until somebody changes them.
-pub(super) type Content = Arc<Vec<u8>>;
+pub(crate) type Content = Arc<Vec<u8>>;
 
 /// One file.
 #[derive(Clone, Debug, Default)]

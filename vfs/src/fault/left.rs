@@ -190,6 +190,22 @@ impl Left {
         FaultDisk { live: Arc::new(Mutex::new(live)) }
     }
 
+    /// Whether everybody reads the same, where the same is open.
+    pub(crate) fn reads_as(&self, other: &Self) -> bool {
+        let same = |ino: &Ino| self.cached(*ino) == other.cached(*ino);
+        self.cached_names() == other.cached_names() && self.files.keys().all(same)
+    }
+
+    /// What a kill leaves, with nothing open: what everybody reads is all there is. `None` if somebody is to be told of a
+    /// failed sync yet.
+    pub(crate) fn killed(&self) -> Option<Self> {
+        let inos = self.cached_names().nodes.values().filter_map(Node::file);
+        let found = inos.map(|ino| (ino, self.cached(ino))).collect();
+        let told = |inode: &Arc<Inode>| inode.late || inode.errors > 0;
+        (!self.state.inodes.values().any(told))
+            .then(|| self.disk(self.cached_names(), &found).left())
+    }
+
     /// The name that a file has or had, for people.
     pub(crate) fn name(&self, ino: Ino) -> String {
         let is = |node: &Node<Ino>| *node == Node::File(ino);

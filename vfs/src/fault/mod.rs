@@ -48,6 +48,7 @@ mod trace;
 pub use cut::{PowerCut, Rest};
 pub use dice::Dice;
 pub use happened::Happened;
+pub(crate) use inode::Content;
 pub(crate) use left::{Left, LeftFile, Part};
 pub use plan::{Effect, Fault, SyncFault};
 pub use states::EndStates;

@@ -3,3 +3,4 @@
 mod listing;
 mod lives;
 mod mistakes;
+mod shared;
