@@ -1,5 +1,6 @@
 //! `crash [--long | --bugs]`: the crash lab over all programs of up to two words, or of three, in release, once with writes torn
-//! in the middle and every state of the first crash, once with writes torn at every byte and bounds; or the table of the bugs on purpose,
+//! in the middle and every state of the first crash (and of two words every crash of every recovery), once with writes torn at
+//! every byte and bounds; or the table of the bugs on purpose,
 //! each with what catches it and how soon, and what other projects' crash models see of it.
 //!
 //! Called by people; the suite `lab` runs the two words and the bugs in every test. `docs/crash-lab.md` keeps what they print.
@@ -34,7 +35,9 @@ fn explore(long: bool, rest: &[String]) -> Outcome {
     // Why zeros alone for three words: with garbage and stale bytes they take two hours of two cores.
     let zeros = long.then_some("--zeros");
     let halves = ["crash", "--words", words, "--half", "--states", ALL];
-    shell::run(shell::command(&keel, halves).args(zeros).args(rest))?;
+    // Why not of three: some three million recoveries, each crashed again at each of its steps.
+    let lives = (!long).then_some(["--lives", ALL]).into_iter().flatten();
+    shell::run(shell::command(&keel, halves).args(zeros).args(lives).args(rest))?;
     if long {
         let bounded = ["crash", "--words", words, "--half", "--states", HALVES];
         shell::run(&mut shell::command(&keel, bounded))?;

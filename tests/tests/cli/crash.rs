@@ -87,6 +87,11 @@ fn way_to_a_crash_is_gone_again() {
     way("4k").done("kept=1\n");
     assert!(way("999:0").failed(2).starts_with("--repeat: the recording has "));
     assert_eq!(way("3").failed(2), "--repeat: `3` has no choices");
+    // A way that was cut short, goes on, or takes a way that there is not, is of something else.
+    for misfit in ["3:-", "3:0.0", "3:9"] {
+        let wanted = format!("--repeat: {misfit} decides other things than");
+        assert!(way(misfit).failed(2).starts_with(&wanted), "{misfit}");
+    }
 }
 
 #[test]

@@ -22,13 +22,15 @@ struct Pick {
 pub struct Choices {
     picks: Vec<Pick>,
     at: usize,
+    /// Something else was asked than these decide.
+    misfit: bool,
 }
 
 impl Choices {
     /// The first sequence: every decision takes its first way.
     #[must_use]
     pub const fn new() -> Self {
-        Self { picks: Vec::new(), at: 0 }
+        Self { picks: Vec::new(), at: 0, misfit: false }
     }
 
     /// Decides between `bound` ways; with fewer than two there is nothing to decide, and nothing is noted.
@@ -38,8 +40,14 @@ impl Choices {
             return 0;
         }
         match self.picks.get_mut(self.at) {
-            Some(pick) => *pick = Pick { value: pick.value.min(bound - 1), bound },
-            None => self.picks.push(Pick { value: 0, bound }),
+            Some(pick) => {
+                self.misfit |= pick.value >= bound;
+                *pick = Pick { value: pick.value.min(bound - 1), bound };
+            }
+            None => {
+                self.misfit = true;
+                self.picks.push(Pick { value: 0, bound });
+            }
         }
         self.at += 1;
         self.picks[self.at - 1].value as usize
@@ -62,7 +70,12 @@ impl Choices {
 
     /// The decisions so far, to be taken again.
     pub(super) fn again(&self) -> Self {
-        Self { picks: self.picks[..self.at].to_vec(), at: 0 }
+        Self { picks: self.picks[..self.at].to_vec(), at: 0, misfit: false }
+    }
+
+    /// Whether all of them were asked for, and nothing else.
+    pub(super) const fn fit(&self) -> bool {
+        !self.misfit && self.at == self.picks.len()
     }
 
     /// How many decisions there were.
@@ -104,11 +117,13 @@ impl FromStr for Choices {
             return Ok(Self::new());
         }
         let pick = |word: &str| {
-            let value = word.parse().map_err(|_| alloc::format!("no number: `{word}`"))?;
+            let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+            let value = word.parse().ok().filter(|_| digits);
+            let value = value.ok_or_else(|| alloc::format!("no number: `{word}`"))?;
             Ok(Pick { value, bound: u32::MAX })
         };
         let picks = text.split('.').map(pick).collect::<Result<_, String>>()?;
-        Ok(Self { picks, at: 0 })
+        Ok(Self { picks, at: 0, misfit: false })
     }
 }
 
@@ -149,5 +164,18 @@ mod tests {
     fn a_sequence_that_does_not_fit_takes_the_last_way() {
         let mut choices: Choices = "7".parse().unwrap();
         assert_eq!(choices.pick(3), 2);
+        assert!(!choices.fit());
+        for (text, bounds, fit) in [
+            ("2.1", &[3, 2][..], true),
+            ("2.1", &[3], false),
+            ("2", &[3, 2], false),
+            ("-", &[1], true),
+        ] {
+            let mut choices: Choices = text.parse().unwrap();
+            for bound in bounds {
+                choices.pick(*bound);
+            }
+            assert_eq!(choices.fit(), fit, "{text} {bounds:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Called with a violation that was found; calls the explorer's way to one state. One decision after the other is taken
 //! back to what is simplest, write missing or write there, as long as something is still wrong. Then a sync is put in at
-//! each place, and the first one that mends the point is named.
+//! each place, and the nearest one is named with which nothing is wrong from there on.
 
 use super::System;
 use super::certificate::Certificate;
@@ -16,6 +16,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 /// Why a system did not keep its promise.
 #[derive(Clone, Debug)]
@@ -59,14 +60,22 @@ impl fmt::Display for Barrier {
 /// Whether nothing is wrong at the end of a path.
 ///
 /// # Errors
-/// If the path leads nowhere in this recording.
+/// If the path leads nowhere in this recording, or its choices are not those that are asked for: it is of another recording,
+/// system or model.
 pub fn is_kept<S: System>(
     system: &S,
     trace: &Trace,
     model: &Model,
     path: &Path,
 ) -> Result<bool, String> {
-    Ok(walk_path(system, trace, model, path)?.message().is_none())
+    let walked = walk_path(system, trace, model, path)?;
+    if walked.fits {
+        Ok(walked.message().is_none())
+    } else {
+        Err(format!(
+            "{path} decides other things than are asked for: is it of this program and model?"
+        ))
+    }
 }
 
 /// Explains a violation.
@@ -179,8 +188,8 @@ fn shrink_place<S: System>(
 
 /// The first sync that would have helped at the point after `op` steps.
 fn barrier<S: System>(system: &S, trace: &Trace, model: &Model, op: usize) -> Option<Barrier> {
-    first_sync(trace, op, false, |with_sync, point| {
-        explore_points(system, with_sync, model, point..=point)
+    first_sync(trace, op, false, |with_sync, points| {
+        explore_points(system, with_sync, model, points)
     })
 }
 
@@ -197,21 +206,24 @@ fn barrier_between<S: System>(
     let marks: Vec<u64> = trace.marks_before(first.op).collect();
     let before = Before { marks: &marks, power: first.choices.is_some(), seen: &seen };
     let model = second_model(model);
-    first_sync(&between, second.op, true, |with_sync, point| {
-        explore_second(system, with_sync, &model, before, point)
+    first_sync(&between, second.op, true, |with_sync, points| {
+        explore_second(system, with_sync, &model, before, points)
     })
 }
 
-/// The sync nearest to the point after `op` steps with which nothing is wrong there.
+/// The sync nearest to the point after `op` steps with which nothing is wrong from its place to there. Why not there alone:
+/// behind the step that was too early a sync would only make what is wrong durable sooner.
 fn first_sync(
     trace: &Trace,
     op: usize,
     second: bool,
-    explored: impl Fn(&Trace, usize) -> Certificate,
+    explored: impl Fn(&Trace, RangeInclusive<usize>) -> Certificate,
 ) -> Option<Barrier> {
     for at in (0..=op).rev() {
         for (sync, with_sync) in trace.with_syncs(at) {
-            if explored(&with_sync, op + 1).violations.is_empty() {
+            let mends = |points| explored(&with_sync, points).violations.is_empty();
+            // Why the last first: most syncs do not mend that one, and it is one.
+            if mends(op + 1..=op + 1) && mends(at..=op) {
                 let after = if at == 0 { None } else { trace.line(at - 1) };
                 let after = after.unwrap_or_else(|| String::from("the start"));
                 return Some(Barrier { op: at, second, sync, after });

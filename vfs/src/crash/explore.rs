@@ -40,16 +40,16 @@ pub fn explore_points<S: System>(
     explorer.finish()
 }
 
-/// Tries every second crash after so many steps of what was done after the first.
+/// Tries every second crash after so many to so many steps of what was done after the first.
 pub(super) fn explore_second<S: System>(
     system: &S,
     between: &Trace,
     model: &Model,
     before: Before<'_, S::Seen>,
-    point: usize,
+    points: RangeInclusive<usize>,
 ) -> Certificate {
     let mut explorer = Explorer::new(system, between, model, Some(before));
-    explorer.run(point..=point, None);
+    explorer.run(points, None);
     explorer.finish()
 }
 

@@ -43,6 +43,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! What is wrong is made small and told in words by [`explain`]; the path of a violation, as text, is gone again by [`is_kept`].
+//!
 //! Promise: complete within the [`Model`], or the [`Certificate`] says what was left out; the same input gives the same
 //! certificate. Never: threads, clocks, the operating system.
 

@@ -70,10 +70,15 @@ impl FromStr for Place {
             Some((head, choices)) => (head, Some(choices.parse()?)),
             None => (text.strip_suffix('k').ok_or(format!("`{text}` has no choices"))?, None),
         };
-        let newest = head.ends_with('*');
-        let (op, bytes) =
-            head.trim_end_matches('*').split_once('+').unwrap_or((head.trim_end_matches('*'), "0"));
-        let number = |word: &str| word.parse().map_err(|_| format!("no number: `{word}`"));
+        let (head, newest) = head.strip_suffix('*').map_or((head, false), |head| (head, true));
+        let (op, bytes) = head.split_once('+').unwrap_or((head, "0"));
+        if choices.is_none() && newest || choices.is_some() && head.contains('+') {
+            return Err(format!("`{text}`: `+` is of kills alone, and `*` of power cuts"));
+        }
+        let number = |word: &str| {
+            let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+            word.parse().ok().filter(|_| digits).ok_or_else(|| format!("no number: `{word}`"))
+        };
         Ok(Self { op: number(op)?, bytes: number(bytes)?, newest, choices })
     }
 }
@@ -102,7 +107,8 @@ mod tests {
         for text in ["17:2.0.14", "17*:3", "17+5k", "0:-", "17:2.0.14/4:1", "3k/4*:1.2"] {
             assert_eq!(text.parse::<Path>().unwrap().to_string(), text);
         }
-        for text in ["", "17", "x:1", "1:a", "1:1/2:1/3:1", "1+k"] {
+        let others = ["0**:-", "1*k", "1+2:0", "1++2k", "+1:0", "1:+0", "1:0.", "1*+2k"];
+        for text in ["", "17", "x:1", "1:a", "1:1/2:1/3:1", "1+k"].into_iter().chain(others) {
             assert!(text.parse::<Path>().is_err(), "{text}");
         }
     }

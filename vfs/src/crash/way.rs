@@ -20,6 +20,8 @@ pub(super) struct Walked<Seen> {
     pub(super) result: Result<Seen, String>,
     pub(super) words: Vec<String>,
     pub(super) choices: Option<Choices>,
+    /// Whether the path has decided all that was asked, and nothing else.
+    pub(super) fits: bool,
     /// If there were two crashes: the choices of the first.
     pub(super) first_choices: Option<Choices>,
     found: FaultDisk,
@@ -56,6 +58,7 @@ pub(super) fn walk_path<S: System>(
     let mut second = walk_place(system, &between, &model, last, Some(before))?;
     (second.between, second.first) = (Some(between), Some(seen));
     second.first_choices = walked.choices;
+    second.fits &= walked.fits;
     second.words.splice(0..0, walked.words.into_iter().map(|line| format!("first crash: {line}")));
     Ok(second)
 }
@@ -89,6 +92,7 @@ fn walk_place<S: System>(
             result,
             words,
             choices,
+            fits: true,
             first_choices,
             found,
             crashed,
@@ -108,10 +112,21 @@ fn walk_place<S: System>(
     let result = system.recover(Arc::new(disk.clone()), &explorer.life(None));
     let result =
         result.and_then(|seen| system.judge(&seen, &explorer.crash(marks, power)).map(|()| seen));
-    let (words, choices) = (disk.words(), Some(disk.choices().again()));
+    let (words, choices, fits) = (disk.words(), Some(disk.choices().again()), disk.choices().fit());
     let found = disk.disk();
     let (wreck, between, first, first_choices) = (Some(disk), None, None, None);
-    Ok(Walked { result, words, choices, first_choices, found, crashed, wreck, between, first })
+    Ok(Walked {
+        result,
+        words,
+        choices,
+        fits,
+        first_choices,
+        found,
+        crashed,
+        wreck,
+        between,
+        first,
+    })
 }
 
 impl<Seen> Walked<Seen> {

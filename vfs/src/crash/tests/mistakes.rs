@@ -121,10 +121,11 @@ fn a_system_without_a_mistake_passes() {
 fn each_mistake_is_found_and_explained() {
     let sound = Tally::default();
     let mistakes = [
-        (Tally { unsynced: true, ..sound }, "sync log"),
-        (Tally { nameless: true, ..sound }, "sync_dir ."),
-        (Tally { unchecked: true, ..sound }, "`sync log all` after `write log 0+3`"),
-        (Tally { unsettled: true, ..sound }, "in recovery `sync log all`"),
+        (Tally { unsynced: true, ..sound }, Some("sync log")),
+        (Tally { nameless: true, ..sound }, Some("sync_dir .")),
+        // Why none: a write that is torn is torn before any sync of it.
+        (Tally { unchecked: true, ..sound }, None),
+        (Tally { unsettled: true, ..sound }, Some("in recovery `sync log all`")),
     ];
     for (tally, barrier) in mistakes {
         let certificate = tally.check(&Model::FULL);
@@ -134,7 +135,9 @@ fn each_mistake_is_found_and_explained() {
         let told = explain(&tally, &disk.trace(), &Model::FULL, &violation.path).unwrap();
         let again = explain(&tally, &disk.trace(), &Model::FULL, &told.path).unwrap();
         assert_eq!(again.message, told.message, "{told}");
-        let missing = told.barrier.map(|barrier| barrier.to_string()).unwrap_or_default();
+        let missing = told.barrier.map(|barrier| barrier.to_string());
+        assert_eq!(missing.is_some(), barrier.is_some(), "{missing:?}");
+        let (missing, barrier) = (missing.unwrap_or_default(), barrier.unwrap_or_default());
         assert!(missing.contains(barrier), "{missing}");
     }
 }

@@ -146,7 +146,7 @@ fn each_by_itself(system: &Wanderer, trace: &Trace, model: &Model) {
         let between = disk.trace();
         for point in 0..=between.len() {
             let before = Before { marks, power, seen };
-            explore_second(system, &between, &second_model(model), before, point);
+            explore_second(system, &between, &second_model(model), before, point..=point);
         }
     };
     let mut walk = trace.walk();
